@@ -1,0 +1,18 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace wirelab {
+
+/// A part of the lab that nobody has written yet. `lab_main` reports it and exits with status 3.
+class Unfinished : public std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+/// Marks a hole in a skeleton: throws Unfinished, `TODO 05.2 is not written yet`. Replace the call by your code.
+[[noreturn]] inline void todo(const std::string& number) {
+  throw Unfinished("TODO " + number + " is not written yet");
+}
+
+}  // namespace wirelab
