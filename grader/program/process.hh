@@ -1,0 +1,128 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grader/network/host.hh"
+#include "grader/program/faults.hh"
+#include "grader/program/sandbox.hh"
+#include "grader/program/sockets.hh"
+
+namespace wirelab {
+
+using Clock = std::chrono::steady_clock;
+
+/// What a program under test may use. Whoever goes over a limit is ended, and `Exit` says which it was.
+struct Limits {
+  std::chrono::seconds cpu{20};                     ///< processor time of any one process
+  std::uint64_t memory = 512ull << 20;              ///< resident bytes of all processes together
+  unsigned processes = 2048;                        ///< processes and threads
+  unsigned files = 4096;                            ///< open descriptors
+  std::uint64_t file_size = 16ull << 20;            ///< bytes in one file
+  std::uint64_t output = 1ull << 20;                ///< bytes on standard output and standard error, each
+};
+
+/// How to start a program.
+struct Launch {
+  std::vector<std::string> command;   ///< program and arguments, as seen inside the sandbox
+  std::vector<Bind> binds;            ///< what the program needs to see
+  std::map<std::string, std::string> environment;  ///< added to the sandbox's own
+  std::optional<std::string> input;   ///< the whole of standard input; without it, `write_input` feeds it
+  Limits limits;
+  std::vector<Call> watched;          ///< the calls that faults may strike later; costs about 3 us each time
+  bool raw_sockets = false;           ///< may open raw and packet sockets in its host
+};
+
+/// How a program ended.
+struct Exit {
+  enum class Reason { exited, signalled, cpu_limit, memory_limit, output_limit };
+  Reason reason = Reason::exited;
+  int code = 0;      ///< for `exited`: the exit status
+  int signal = 0;    ///< for `signalled` and the limits: the signal that ended it
+  Clock::time_point time;  ///< when the grader learned of it
+
+  /// "exit status 1", "killed by signal 11 (Segmentation fault)", "stopped: more than 20 s of processor time"
+  [[nodiscard]] std::string to_string() const;
+};
+
+/// One line of output, without its newline.
+struct Line {
+  Clock::time_point time;  ///< when its last byte was read
+  std::string text;
+};
+
+/// A program under test, running in a host, in a sandbox. Ending the object ends the program and all its children,
+/// and so does the end of this process for any reason (kill -9 included).
+///
+/// One thread per process reads both outputs, feeds the input, answers the system-call border, and hears of the end.
+/// All functions may be called from any one other thread. Those that wait take a deadline and say by their result
+/// whether it passed.
+class Process {
+ public:
+  /// Starts the program in the host. Returns once it is about to be executed; a program that cannot be executed
+  /// exits with status 127 and says why on standard error.
+  /// Throws std::system_error when the grader cannot build the sandbox (its own trouble, never the program's).
+  static Process start(const Host& host, Launch launch);
+
+  Process(Process&&) noexcept;
+  Process& operator=(Process&&) noexcept;
+  ~Process();
+
+  /// The program's process ID in the grader's PID namespace.
+  [[nodiscard]] pid_t pid() const;
+
+  void write_input(std::string_view bytes);  ///< queued and fed as the program reads
+  void close_input();                        ///< end of file, after what is queued
+
+  /// All bytes so far.
+  [[nodiscard]] std::string standard_output() const;
+  [[nodiscard]] std::string standard_error() const;
+
+  /// All complete lines of standard output so far, with their times (a last line without newline counts once the
+  /// program has closed its output).
+  [[nodiscard]] std::vector<Line> lines() const;
+
+  /// Waits until there are more than `count` complete lines, or the program has closed its output, or the deadline.
+  /// True when there are.
+  bool wait_for_lines(std::size_t count, Clock::time_point deadline) const;
+
+  /// Waits for the end of the program and of its output. Empty when the deadline passed first.
+  [[nodiscard]] std::optional<Exit> wait(Clock::time_point deadline) const;
+
+  /// How it ended; empty while it runs.
+  [[nodiscard]] std::optional<Exit> exit() const;
+
+  void signal(int number);  ///< to the program itself; nothing happens when it has ended
+  void pause();             ///< SIGSTOP to the program and all its children, and waits until they stand
+  void resume();            ///< SIGCONT to all of them
+  void kill();              ///< ends the program and all its children, and waits until they are gone
+
+  /// Arms a fault. Its call must be among `Launch::watched` (std::logic_error otherwise).
+  void inject(const Fault& fault);
+
+  /// How often faults have struck this call, and how often the program has made it (only watched calls are counted).
+  [[nodiscard]] unsigned struck(Call call) const;
+  [[nodiscard]] unsigned made(Call call) const;
+
+  /// Time the program's threads have spent ready to run without a processor, since start: the part of any delay that
+  /// is the machine's fault (/proc/PID/task/*/schedstat). Zero where the kernel does not count it.
+  [[nodiscard]] std::chrono::nanoseconds starved() const;
+
+  /// The sockets the program (not its children) holds now.
+  [[nodiscard]] std::vector<HeldSocket> sockets() const;
+
+ private:
+  struct State;
+  explicit Process(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace wirelab
