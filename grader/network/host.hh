@@ -6,6 +6,7 @@
 
 #include "common/address.hh"
 #include "grader/network/namespace.hh"
+#include "grader/network/netlink.hh"
 
 namespace wirelab {
 
@@ -19,24 +20,31 @@ struct InterfaceAddress {
 };
 
 /// A machine on the lab's network: a network namespace with a name, `lo`, and an `ethN` for each cable.
-/// Made by Network::host, plugged in by Network::link and Network::segment.
+/// Made by Network::host and Network::router, plugged in by Network::link and Network::segment.
 class Host {
  public:
-  Host(std::string name, bool forwards);
+  /// `interface_addresses`: for each interface, in the order of plugging in, the addresses it gets, separated by
+  /// spaces: {"10.5.0.1/24 fd00::1/64", "10.6.0.1/24"}.
+  Host(std::string name, std::vector<std::string> interface_addresses);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
   [[nodiscard]] const std::string& name() const { return name_; }
+
+  /// The calling thread is on this host for the life of the guard: see NetworkNamespace::Visit.
   [[nodiscard]] NetworkNamespace::Visit visit() const { return namespace_.visit(); }
   [[nodiscard]] const NetworkNamespace& network_namespace() const { return namespace_; }
 
-  /// Every address given to the host so far, in the order they were given. Port 0.
-  [[nodiscard]] const std::vector<InterfaceAddress>& addresses() const { return addresses_; }
+  /// Every address that an interface has, in the order they were given. Port 0.
+  [[nodiscard]] const std::vector<Address>& addresses() const { return addresses_; }
+
+  /// Whether this host has the address; the port does not matter.
+  [[nodiscard]] bool has(const Address& address) const;
 
   /// The host's first address, with this port. Throws std::logic_error when the host has none.
   [[nodiscard]] Address at(std::uint16_t port) const;
 
-  /// A further address on an interface (`eth0`, `lo`). Usable at once: no duplicate address detection.
+  /// A further address on an interface (`eth0`, `lo`), usable at once: no duplicate address detection.
   Host& add_address(const std::string& interface, const std::string& address);
 
   /// Sends what has no nearer route by way of this gateway.
@@ -45,17 +53,27 @@ class Host {
   /// Sends packets for `destination` ("10.9.0.0/24") by way of this gateway.
   Host& route(const std::string& destination, const std::string& gateway);
 
-  /// The largest IP packet the interface sends, in bytes.
+  /// The largest IP packet the interface sends, in bytes; at most the MTU of its cable.
   Host& mtu(const std::string& interface, unsigned bytes);
 
-  /// Sets a variable under /proc/sys/net for this host: `sysctl("ipv4/tcp_syncookies", "0")`.
+  /// Passes on packets that are for others: what makes a host a router.
+  Host& forward();
+
+  /// Sets a variable under /proc/sys/net for this host: `sysctl("ipv4/ip_default_ttl", "3")`.
   Host& sysctl(const std::string& name, const std::string& value);
 
  private:
   friend class Network;
+
+  /// Readies an interface that has just been put into the host: addresses, no offloading, up. Returns its name.
+  void set_up_interface(const std::string& interface);
+  [[nodiscard]] std::string next_interface() const { return "eth" + std::to_string(interfaces_); }
+
   std::string name_;
+  std::vector<std::string> interface_addresses_;
   NetworkNamespace namespace_;
-  std::vector<InterfaceAddress> addresses_;
+  Netlink netlink_;
+  std::vector<Address> addresses_;
   unsigned interfaces_ = 0;
 };
 

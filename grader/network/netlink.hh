@@ -1,0 +1,46 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/address.hh"
+#include "grader/network/namespace.hh"
+
+struct nl_sock;
+
+namespace wirelab {
+
+struct InterfaceAddress;
+
+/// Set-up of one namespace's interfaces, addresses and routes: an rtnetlink(7) socket that belongs to the namespace
+/// in which it was made. Every function throws std::system_error-like errors (std::runtime_error with libnl's
+/// reason) that name the operation and the interface or address.
+class Netlink {
+ public:
+  /// A socket of the namespace the calling thread is in.
+  Netlink();
+
+  /// Both ends of a veth(4) pair: `near_name` here, `far_name` in `there`. `mtu` in bytes.
+  void create_veth(const std::string& near_name, const std::string& far_name, const NetworkNamespace& there,
+                   const std::array<std::uint8_t, 6>& far_mac, unsigned mtu);
+
+  /// Number of an interface. See if_nametoindex(3), which looks at the calling thread's namespace instead.
+  int index_of(const std::string& interface);
+
+  void set_up(const std::string& interface);
+  void set_mtu(const std::string& interface, unsigned bytes);
+  void add_address(const std::string& interface, const InterfaceAddress& address);
+
+  /// `destination` with its prefix length; length 0 makes it the default route.
+  void add_route(const InterfaceAddress& destination, const Address& gateway);
+
+ private:
+  struct Free {
+    void operator()(nl_sock* socket) const;
+  };
+  std::unique_ptr<nl_sock, Free> socket_;
+};
+
+}  // namespace wirelab
