@@ -15,10 +15,33 @@ struct CheckInfo {
   bool stretch = false;
   std::string badge;     ///< stretch: what one earns
   std::string concept_name;  ///< "exponential backoff"
-  std::string slide;     ///< the anchor in the lab's deck that explains it: `slides/05-unreliable-udp.md#backoff`
+  std::string slide;     ///< where the deck explains it: `slides/05-unreliable-udp.md#backoff`
 };
 
-/// A lab, read from labs/NN-slug/lab.toml.
+/// A lab, read from labs/NN-slug/lab.toml:
+///
+///     number  = 5
+///     slug    = "unreliable-udp"
+///     title   = "Losing datagrams, and backing off"
+///     program = "unreliable_udp"
+///     files   = ["unreliable_udp.cc"]
+///     given   = ["main.cc", "unreliable_udp.hh"]
+///     slides  = "slides/05-unreliable-udp.md"
+///     hints   = ["...", "...", "..."]
+///
+///     [[check]]
+///     name    = "client_prints_the_answer"
+///     title   = "The client prints the answer and exits 0"
+///     points  = 10
+///     concept = "request and answer"
+///     slide   = "#request-and-answer"
+///
+///     [[check]]
+///     name    = "..."
+///     stretch = true
+///     badge   = "..."
+///
+/// Keys may be left out only where the members below say so. A key that is not known is an error.
 struct Lab {
   int number = 0;
   std::string slug;                 ///< `unreliable-udp`
