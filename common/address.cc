@@ -18,6 +18,24 @@ namespace {
 const sockaddr_in& as_v4(const sockaddr* address) { return *reinterpret_cast<const sockaddr_in*>(address); }
 const sockaddr_in6& as_v6(const sockaddr* address) { return *reinterpret_cast<const sockaddr_in6*>(address); }
 
+/// The address that `host` writes out, or nothing when it is a name. See inet_pton(3).
+std::optional<Address> parse(std::string_view host, std::uint16_t port) {
+  const std::string text(host);
+  sockaddr_in v4{};
+  if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    return Address(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+  }
+  sockaddr_in6 v6{};
+  if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    return Address(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Address::Address(const sockaddr* address, socklen_t size) : size_(size) {
@@ -25,32 +43,22 @@ Address::Address(const sockaddr* address, socklen_t size) : size_(size) {
 }
 
 Address Address::numeric(std::string_view host, std::uint16_t port) {
-  const std::string text(host);
-  sockaddr_in v4{};
-  if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    return {reinterpret_cast<const sockaddr*>(&v4), sizeof v4};
-  }
-  sockaddr_in6 v6{};
-  if (inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    return {reinterpret_cast<const sockaddr*>(&v6), sizeof v6};
-  }
-  throw std::invalid_argument("address " + text + ": neither IPv4 nor IPv6");
+  if (const auto address = parse(host, port)) return *address;
+  throw std::invalid_argument("address " + std::string(host) + ": neither IPv4 nor IPv6");
 }
 
 std::vector<Address> Address::resolve(const std::string& host, std::uint16_t port, int type) {
-  addrinfo wanted{};
-  wanted.ai_family = AF_UNSPEC;
-  wanted.ai_socktype = type;
-  wanted.ai_flags = AI_NUMERICSERV | (host.empty() ? AI_PASSIVE : 0);
   // Every interface is 0.0.0.0 here: one family keeps the address that a server prints the one that was asked.
-  if (host.empty()) wanted.ai_family = AF_INET;
+  if (host.empty()) return {numeric("0.0.0.0", port)};
+  // A number needs no resolver, and so works in a static program with no file of the C library at hand: getaddrinfo
+  // loads nsswitch.conf(5) and its plug-ins when it looks up a name.
+  if (const auto address = parse(host, port)) return {*address};
 
+  addrinfo wanted{};
+  wanted.ai_socktype = type;
+  wanted.ai_flags = AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(port).c_str(), &wanted, &found);
+  const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &wanted, &found);
   if (error != 0) throw std::runtime_error("resolve " + host + ": " + gai_strerror(error));
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
 

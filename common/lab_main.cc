@@ -4,6 +4,7 @@
 #include <charconv>
 #include <iostream>
 #include <span>
+#include <sstream>
 
 #include "common/todo.hh"
 
@@ -25,7 +26,9 @@ Number to_number(const std::string& what, const std::string& text, Number low, N
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || !(value >= low && value <= high)) {
-    throw UsageError(what + " '" + text + "': not a number from " + std::to_string(low) + " to " + std::to_string(high));
+    std::ostringstream reason;
+    reason << what << " '" << text << "': not a number from " << low << " to " << high;
+    throw UsageError(reason.str());
   }
   return value;
 }
@@ -50,6 +53,8 @@ Arguments parse(const Role& role, std::span<char*> typed) {
       words.push_back(word);
     } else if (word == "--") {
       options_ended = true;
+    } else if (std::ranges::count(role.flags, word) > 0) {
+      result.options[word] = "";
     } else if (word == "-p" || std::ranges::count(role.options, word) > 0) {
       if (++i == typed.size()) throw UsageError("option " + word + ": its value is missing");
       if (word == "-p") {
@@ -62,7 +67,7 @@ Arguments parse(const Role& role, std::span<char*> typed) {
     }
   }
   if (words.empty()) throw UsageError("HOST is missing");
-  if (words.size() > role.most_words + 1) throw UsageError("too many arguments");
+  if (words.size() - 1 > role.most_words) throw UsageError("too many arguments");
   result.host = words.front();
   result.words.assign(words.begin() + 1, words.end());
   return result;

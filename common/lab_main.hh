@@ -33,6 +33,9 @@ struct Role {
   std::vector<std::string> options;  ///< the lab's own options, each of which takes one value
   std::size_t most_words = 0;        ///< how many words may follow HOST
   std::function<void(const Arguments&)> run;
+  std::vector<std::string> flags = {};  ///< the lab's own options that take no value: ask for them with `has`
+
+  static constexpr std::size_t any_number = static_cast<std::size_t>(-1);  ///< for `most_words`
 };
 
 /// The command line was wrong: `lab_main` prints the reason and the usage, and exits with status 2.
