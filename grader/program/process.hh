@@ -13,22 +13,11 @@
 
 #include "grader/network/host.hh"
 #include "grader/program/faults.hh"
+#include "grader/program/limits.hh"
 #include "grader/program/sandbox.hh"
 #include "grader/program/sockets.hh"
 
 namespace wirelab {
-
-using Clock = std::chrono::steady_clock;
-
-/// What a program under test may use. Whoever goes over a limit is ended, and `Exit` says which it was.
-struct Limits {
-  std::chrono::seconds cpu{20};                     ///< processor time of any one process
-  std::uint64_t memory = 512ull << 20;              ///< resident bytes of all processes together
-  unsigned processes = 2048;                        ///< processes and threads
-  unsigned files = 4096;                            ///< open descriptors
-  std::uint64_t file_size = 16ull << 20;            ///< bytes in one file
-  std::uint64_t output = 1ull << 20;                ///< bytes on standard output and standard error, each
-};
 
 /// How to start a program.
 struct Launch {
@@ -39,18 +28,6 @@ struct Launch {
   Limits limits;
   std::vector<Call> watched;          ///< the calls that faults may strike later; costs about 3 us each time
   bool raw_sockets = false;           ///< may open raw and packet sockets in its host
-};
-
-/// How a program ended.
-struct Exit {
-  enum class Reason { exited, signalled, cpu_limit, memory_limit, output_limit };
-  Reason reason = Reason::exited;
-  int code = 0;      ///< for `exited`: the exit status
-  int signal = 0;    ///< for `signalled` and the limits: the signal that ended it
-  Clock::time_point time;  ///< when the grader learned of it
-
-  /// "exit status 1", "killed by signal 11 (Segmentation fault)", "stopped: more than 20 s of processor time"
-  [[nodiscard]] std::string to_string() const;
 };
 
 /// One line of output, without its newline.
@@ -69,8 +46,9 @@ class Process {
  public:
   /// Starts the program in the host. Returns once it is about to be executed; a program that cannot be executed
   /// exits with status 127 and says why on standard error.
-  /// Throws std::system_error when the grader cannot build the sandbox (its own trouble, never the program's).
+  /// Throws std::runtime_error when the grader cannot build the sandbox (its own trouble, never the program's).
   static Process start(const Host& host, Launch launch);
+  static Process start(const NetworkNamespace& network, const std::string& hostname, Launch launch);
 
   Process(Process&&) noexcept;
   Process& operator=(Process&&) noexcept;
@@ -95,6 +73,7 @@ class Process {
   bool wait_for_lines(std::size_t count, Clock::time_point deadline) const;
 
   /// Waits for the end of the program and of its output. Empty when the deadline passed first.
+  /// Throws std::runtime_error when the sandbox broke down under the program: nobody can say how it would have ended.
   [[nodiscard]] std::optional<Exit> wait(Clock::time_point deadline) const;
 
   /// How it ended; empty while it runs.
