@@ -71,7 +71,7 @@ int Netlink::index_of(const std::string& interface) {
 void Netlink::set_up(const std::string& interface) {
   const Link old(rtnl_link_alloc());
   const Link change(rtnl_link_alloc());
-  rtnl_link_set_name(old.get(), interface.c_str());
+  rtnl_link_set_ifindex(old.get(), index_of(interface));
   rtnl_link_set_flags(change.get(), IFF_UP);
   check(rtnl_link_change(socket_.get(), old.get(), change.get(), 0), "set up", interface);
 }
@@ -79,7 +79,7 @@ void Netlink::set_up(const std::string& interface) {
 void Netlink::set_mtu(const std::string& interface, unsigned bytes) {
   const Link old(rtnl_link_alloc());
   const Link change(rtnl_link_alloc());
-  rtnl_link_set_name(old.get(), interface.c_str());
+  rtnl_link_set_ifindex(old.get(), index_of(interface));
   rtnl_link_set_mtu(change.get(), bytes);
   check(rtnl_link_change(socket_.get(), old.get(), change.get(), 0), "set MTU of", interface);
 }
