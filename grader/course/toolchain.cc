@@ -1,0 +1,48 @@
+#include "grader/course/toolchain.hh"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "common/error.hh"
+
+namespace wirelab {
+namespace {
+
+nlohmann::json read_json(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) throw_errno("open", path.string());
+  try {
+    return nlohmann::json::parse(file);
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error(fmt::format("read {}: {}", path.string(), error.what()));
+  }
+}
+
+/// Changes whenever the file is made anew. The build makes these files, so their times can be trusted.
+std::string file_stamp(const std::filesystem::path& path) {
+  struct stat status {};
+  must(stat(path.c_str(), &status), "look at", path.string());
+  return fmt::format("{} {} {}.{:09}\n", path.string(), status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
+Toolchain Toolchain::load(const std::filesystem::path& build) {
+  const nlohmann::json json = read_json(build / "toolchain.json");
+  Toolchain result;
+  json.at("compiler").get_to(result.compiler);
+  json.at("compile").get_to(result.compile);
+  json.at("link").get_to(result.link);
+  json.at("strict").get_to(result.strict);
+  result.root = json.at("root").get<std::string>();
+  result.prelude = json.at("prelude").get<std::string>();
+  result.library = json.at("library").get<std::string>();
+  result.stamp = json.dump() + file_stamp(result.prelude) + file_stamp(result.library);
+  return result;
+}
+
+}  // namespace wirelab
