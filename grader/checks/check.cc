@@ -1,0 +1,174 @@
+#include "grader/checks/check.hh"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <poll.h>
+
+#include <algorithm>
+
+#include "common/error.hh"
+#include "grader/checks/evidence.hh"
+#include "grader/checks/runner.hh"
+
+namespace wirelab {
+namespace {
+
+using namespace std::chrono_literals;
+
+Check* running = nullptr;
+
+double in_ms(std::chrono::nanoseconds time) { return static_cast<double>(time / 10us) / 100.0; }
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + (word.empty() ? "''" : word);
+  return text;
+}
+
+std::string count_of(std::size_t count, const std::string& what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+Check::Check() : random(check_settings().seed, testing::UnitTest::GetInstance()->current_test_info()->name()) {
+  story_.verdict().check = testing::UnitTest::GetInstance()->current_test_info()->name();
+  story_.verdict().seed = check_settings().seed;
+  running = this;
+}
+
+Check::~Check() { running = nullptr; }
+
+Check* Check::current() { return running; }
+
+std::optional<Verdict>& Check::concluded() {
+  static std::optional<Verdict> verdict;
+  return verdict;
+}
+
+void Check::TearDown() {
+  if (HasFailure()) {  // a plain GoogleTest assertion, which throws nothing
+    const auto& result = *testing::UnitTest::GetInstance()->current_test_info()->result();
+    story_.verdict().outcome = Outcome::failed;
+    for (int i = 0; i < result.total_part_count(); ++i) {
+      if (result.GetTestPartResult(i).failed()) story_.verdict().actual += printable(result.GetTestPartResult(i).summary(), 2000);
+    }
+  }
+  concluded() = conclude();
+}
+
+Program& Check::run(const Host& host, std::vector<std::string> arguments, Setup how) {
+  const Subject& subject = check_settings().subject;
+  Launch launch{.command = subject.command,
+                .binds = subject.binds,
+                .environment = {},
+                .input = std::move(how.input),
+                .limits = how.limits,
+                .watched = std::move(how.watched),
+                .raw_sockets = how.raw_sockets};
+  launch.command.insert(launch.command.end(), arguments.begin(), arguments.end());
+  const std::string shown = subject.shown() + " " + join(arguments);
+  story_.step(host.name() + ": start `" + shown + "`");
+  return programs_.emplace_back(story_, host, shown, Process::start(host, std::move(launch)));
+}
+
+TcpPeer Check::connect(const Host& from, const Address& to) {
+  story_.step(fmt::format("{}: connect to {}", from.name(), to.to_string()));
+  const auto inside = from.visit();
+  Descriptor fd(must(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  if (::connect(fd.get(), to.data(), *to.size()) != 0 && errno != EINPROGRESS) throw_errno("connect", to.to_string());
+  pollfd ready{fd.get(), POLLOUT, 0};
+  const int count = poll(&ready, 1, static_cast<int>(std::chrono::milliseconds(patience).count()));
+  int error = 0;
+  socklen_t size = sizeof error;
+  must(getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size), "getsockopt");
+  if (count <= 0 || error != 0) {
+    story_.fail("a connection to " + to.to_string(),
+                count <= 0 ? fmt::format("no answer within {} s", patience.count())
+                           : "the connection failed: " + std::generic_category().message(error));
+  }
+  return {story_, from.name(), std::move(fd)};
+}
+
+void Check::expect(bool holds, const std::string& expected, const std::string& actual) {
+  if (!holds) story_.fail(expected, actual);
+}
+
+void Check::forbid_overflow() {
+  for (const Segment& segment : net.segments()) {
+    if (segment.overflowed() == 0) continue;
+    story_.cannot_judge(fmt::format("the machine was so busy that the grader lost {} on cable {}",
+                                    count_of(segment.overflowed(), "frame"), segment.name()),
+                        true);
+  }
+}
+
+void Check::expect_frames(const Segment& segment, const Match& match, std::size_t count, const std::string& what) {
+  story_.step(fmt::format("on the cable: {} so far", count_of(count, what)));
+  const std::size_t seen = segment.count(match);
+  if (seen == count) return;
+  forbid_overflow();
+  story_.fail(count_of(count, what) + " on the cable", fmt::format("{}", count_of(seen, what)));
+}
+
+std::vector<CapturedFrame> Check::await_frames(const Segment& segment, const Match& match, std::size_t count,
+                                               const std::string& what, std::chrono::nanoseconds within) {
+  story_.step(fmt::format("on the cable: wait for {}", count_of(count, what)));
+  if (!segment.wait_for(match, count, Clock::now() + within)) {
+    forbid_overflow();
+    std::string actual = fmt::format("{} within {:g} s", count_of(segment.count(match), what),
+                                     std::chrono::duration<double>(within).count());
+    for (const Program& program : programs_) actual += fmt::format("; on {}: {}", program.host().name(), program.condition());
+    story_.fail(count_of(count, what) + " on the cable", actual);
+  }
+  return segment.frames(match);
+}
+
+void Check::expect_no_frame(const Segment& segment, const Match& match, std::chrono::nanoseconds time,
+                            const std::string& what) {
+  story_.step(fmt::format("on the cable: no {} for {:g} s", what, std::chrono::duration<double>(time).count()));
+  const std::size_t before = segment.count(match);
+  if (!segment.wait_for(match, before + 1, Clock::now() + time)) return;
+  story_.fail(fmt::format("no further {}", what), "there was one: " + segment.frames(match).back().frame.summary());
+}
+
+void Check::expect_gaps(const std::vector<CapturedFrame>& frames, const std::vector<std::chrono::milliseconds>& wanted,
+                        const Program& sender) {
+  std::string list;
+  for (const auto gap : wanted) list += fmt::format("{}{}", list.empty() ? "" : ", ", gap.count());
+  story_.step(fmt::format("on the cable: the times between them are {} ms", list));
+  const std::string expected = fmt::format("times between them of {} ms", list);
+  std::string seen;
+  for (std::size_t i = 1; i < frames.size(); ++i) {
+    seen += fmt::format("{}{:.1f}", i == 1 ? "" : ", ", in_ms(frames[i].time - frames[i - 1].time));
+  }
+  if (frames.size() != wanted.size() + 1) {
+    story_.fail(count_of(wanted.size() + 1, "frame"), fmt::format("{}, with these times between them: {} ms", frames.size(), seen));
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const std::chrono::nanoseconds gap = frames[i + 1].time - frames[i].time;
+    if (gap < wanted[i] - wanted[i] / 20 - 2ms) story_.fail(expected, seen + " ms");
+    const std::chrono::nanoseconds most = wanted[i] + wanted[i] / 2 + 40ms;
+    if (gap <= most) continue;
+    const auto excuse = std::max(lateness_.most_since(frames[i].time), sender.process().starved());
+    if (gap - excuse > most) story_.fail(expected, seen + " ms");
+    story_.cannot_judge(fmt::format("the machine was too busy to time the program: {:.0f} ms of delay are its own",
+                                    in_ms(excuse)), true);
+  }
+}
+
+Verdict Check::conclude() {
+  Verdict& verdict = story_.verdict();
+  if (verdict.outcome == Outcome::failed) explain_end(verdict, programs_);
+  for (const Program& program : programs_) verdict.programs.push_back(program.record());
+  for (Program& program : programs_) program.process().kill();
+  collect_frames(verdict, net, story_);
+  verdict.seconds = story_.seconds_since_start(Clock::now());
+  const CheckSettings& settings = check_settings();
+  if (!settings.evidence.empty() && (settings.keep_passed || verdict.outcome != Outcome::passed)) {
+    write_evidence(settings.evidence / verdict.check, verdict, net);
+  }
+  return std::move(verdict);
+}
+
+}  // namespace wirelab

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "grader/checks/lateness.hh"
+#include "grader/checks/peer.hh"
+#include "grader/checks/program.hh"
+#include "grader/checks/random.hh"
+#include "grader/checks/story.hh"
+#include "grader/checks/subject.hh"
+#include "grader/network/network.hh"
+
+namespace wirelab {
+
+/// How a check wants a program to be run.
+struct Setup {
+  std::optional<std::string> input;   ///< all of standard input; without it standard input stays open for `type`
+  std::vector<Call> watched;          ///< the system calls that faults will strike
+  Limits limits;
+  bool raw_sockets = false;
+};
+
+/// The fixture of every check, and the entrance to `grader/checks/`.
+///
+/// Theory of operation. `run_checks_main` (runner.hh) warms up once, then forks one process for each check. That
+/// process enters a private world, builds the network that the check asks for, runs the one GoogleTest test, and
+/// writes one verdict to its parent; a check that crashes or hangs is the parent's to report, as inconclusive. In a
+/// test body every act and expectation goes through the Story, and the first expectation that is not met ends the test
+/// by an exception. What the grader's own layers throw (std::exception) is its own trouble: inconclusive.
+///
+///     TEST_F(TcpEcho, bytes_come_back_unchanged) {
+///       Program& server = run(server_host, {"server", "10.3.0.2"});
+///       server.expect_listening(1060);
+///       likely_mistake("...");
+///       TcpPeer client = connect(client_host, server_host.at(1060));
+///       client.expect_echo(random.bytes(5000));
+///     }
+class Check : public testing::Test {
+ public:
+  Check();
+  ~Check() override;
+
+  /// The check that is running in this process, for the runner; null before and after.
+  static Check* current();
+
+  /// Stops the programs, collects frames and outputs into the verdict, and writes the evidence that is wanted. Once,
+  /// when the test body has ended one way or the other: TearDown does it after a body that ran to its end, the runner
+  /// after an exception.
+  Verdict conclude();
+
+  /// The verdict that TearDown has come to; empty until then.
+  static std::optional<Verdict>& concluded();
+
+  [[nodiscard]] Story& story() { return story_; }
+
+ protected:
+  using Clock = std::chrono::steady_clock;
+
+  void TearDown() override;
+
+  /// Starts the program under test on a host, with these arguments after its own.
+  Program& run(const Host& host, std::vector<std::string> arguments, Setup how = {});
+
+  /// Connects from a host. Fails the check when the program refuses or does not answer.
+  TcpPeer connect(const Host& from, const Address& to);
+
+  void step(std::string text) { story_.step(std::move(text)); }
+  void likely_mistake(std::string text) { story_.likely_mistake(std::move(text)); }
+
+  /// Fails the check unless `holds`. Both texts complete the lines "expected: " and "but: ".
+  void expect(bool holds, const std::string& expected, const std::string& actual);
+
+  /// Exactly this many frames that match have entered the cable so far; `what` names them: "request".
+  void expect_frames(const Segment& segment, const Match& match, std::size_t count, const std::string& what);
+
+  /// Waits until that many frames that match have entered the cable; `what` names them: "request".
+  std::vector<CapturedFrame> await_frames(const Segment& segment, const Match& match, std::size_t count,
+                                          const std::string& what, std::chrono::nanoseconds within = patience);
+
+  /// Nothing that matches enters the cable for this long.
+  void expect_no_frame(const Segment& segment, const Match& match, std::chrono::nanoseconds time,
+                       const std::string& what);
+
+  /// The gaps between these frames, by the cable's clock, are the ones wanted. No gap may be shorter (by more than a
+  /// twentieth and 2 ms, for clocks that count whole milliseconds); none may be longer than half as much again and
+  /// 40 ms. When one is longer and the machine was busy enough to explain it, the check cannot judge.
+  void expect_gaps(const std::vector<CapturedFrame>& frames, const std::vector<std::chrono::milliseconds>& wanted,
+                   const Program& sender);
+
+  Network net;
+  Random random;
+
+ private:
+  void forbid_overflow();
+
+  Story story_;
+  Lateness lateness_;
+  std::deque<Program> programs_;  // references to them are handed out
+};
+
+}  // namespace wirelab

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/address.hh"
+#include "common/descriptor.hh"
+#include "grader/checks/program.hh"
+#include "grader/checks/story.hh"
+
+namespace wirelab {
+
+/// The check's own end of a TCP connection, on some host: the other side that a program under test meets. Every
+/// function is a step of the story; those that wait are bounded by `patience`.
+class TcpPeer {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// For a connection that is already there; `name` is for the story.
+  TcpPeer(Story& story, std::string name, Descriptor fd);
+
+  /// Sends everything, as fast as the other side takes it, each call in a segment of its own (no Nagle). Fails the
+  /// check when the connection is gone or the other side does not take it in time.
+  void send(std::string_view bytes);
+
+  /// The next bytes that come are exactly these.
+  void expect_receive(std::string_view bytes);
+
+  /// The other side has finished sending (FIN), and nothing came before that.
+  void expect_end();
+
+  /// Nothing comes for this long.
+  void expect_silence(std::chrono::nanoseconds time);
+
+  /// The other side has broken the connection off (RST) or ended it; whatever came before does not matter.
+  void expect_gone();
+
+  /// Sends while it receives, until all has been sent and exactly the same has come back.
+  void expect_echo(std::string_view bytes);
+
+  void half_close();   ///< shutdown(SHUT_WR): no more from here, still listening
+  void reset();        ///< RST: SO_LINGER with zero time, then close
+  void close();
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] Address local() const { return local_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  enum class Came { bytes, end, reset, nothing };
+  Came receive_some(std::string& into, std::size_t most, Clock::time_point deadline);
+  void step(const std::string& text) { story_.step(name_ + ": " + text); }
+  [[noreturn]] void fail_receive(std::string_view expected, const std::string& got, Came how);
+
+  Story& story_;
+  std::string name_;
+  Descriptor fd_;
+  Address local_;
+};
+
+/// A TCP socket of the check that listens: the server that a client under test meets.
+class TcpListener {
+ public:
+  /// Listens on the host's first address. `receive_buffer` in bytes, 0 for the system's choice: set before listening,
+  /// so that connections begin with a small window.
+  TcpListener(Story& story, const Host& host, std::uint16_t port, int receive_buffer = 0);
+
+  /// Waits for a connection. Fails the check when none comes.
+  TcpPeer accept();
+
+  /// Whether a connection comes within this time.
+  bool has_connection(std::chrono::nanoseconds within) const;
+
+  [[nodiscard]] Address address() const { return address_; }
+
+ private:
+  Story& story_;
+  std::string name_;
+  Descriptor fd_;
+  Address address_;
+};
+
+/// A UDP socket of the check.
+class UdpPeer {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Datagram {
+    Address from;
+    std::string bytes;
+  };
+
+  /// Bound to the host's first address; port 0 lets the kernel choose.
+  UdpPeer(Story& story, const Host& host, std::uint16_t port);
+
+  void send(std::string_view bytes, const Address& to);
+
+  /// Waits for the next datagram. Fails the check when none comes.
+  Datagram expect_datagram(std::chrono::nanoseconds within = patience);
+
+  /// The next datagram, if one comes within this time. No step of the story.
+  std::optional<Datagram> receive(std::chrono::nanoseconds within);
+
+  [[nodiscard]] Address local() const { return local_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  Story& story_;
+  std::string name_;
+  Descriptor fd_;
+  Address local_;
+};
+
+}  // namespace wirelab

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grader/checks/story.hh"
+#include "grader/program/process.hh"
+
+namespace wirelab {
+
+/// How long anything may take that takes no time on an idle machine. A program that hangs costs a check this long.
+inline constexpr std::chrono::seconds patience{8};
+
+/// The program under test as a check sees it: every act and every expectation is a step of the story, every wait is
+/// bounded, and what is not met ends the check with the reason. Made by Check::run; lives as long as the check.
+class Program {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Program(Story& story, const Host& host, std::string shown, Process process);
+
+  /// Waits until the program has a socket bound to the port: for TCP one that listens. Seen in the kernel, so it does
+  /// not matter what the program prints.
+  Program& expect_listening(std::uint16_t port);
+  Program& expect_bound(std::uint16_t port);
+
+  /// Waits until the kernel shows the program's TCP socket (Linux may have given it the port), and returns its address.
+  Address await_listener();
+
+  /// The program ends of itself, within `limit`, with this exit status.
+  void expect_exit(int code, std::chrono::nanoseconds limit = patience);
+
+  /// The program is still there.
+  void expect_running();
+
+  /// Everything on standard output is exactly this. Waits until that much has come.
+  void expect_output(std::string_view bytes);
+
+  /// A line of standard output contains each of these (letters' case does not matter). Waits for it; returns it.
+  std::string expect_line(std::vector<std::string> parts);
+
+  /// Standard error contains each of these (letters' case does not matter). Waits for the program's end first.
+  void expect_error(std::vector<std::string> parts);
+
+  /// Feeds standard input.
+  void type(std::string_view bytes);
+  void end_input();
+
+  void pause();
+  void resume();
+  void terminate();   ///< SIGTERM
+  void kill();
+
+  /// The faults to come. The calls must have been named in Setup::watched.
+  void inject(const Fault& fault);
+
+  /// At least one fault on this call has struck by now; if the program never makes such a call, the grader cannot
+  /// judge by this means: that is neither pass nor fail.
+  void expect_struck(Call call, unsigned at_least = 1);
+
+  [[nodiscard]] Process& process() { return process_; }
+  [[nodiscard]] const Process& process() const { return process_; }
+  [[nodiscard]] const Host& host() const { return host_; }
+  [[nodiscard]] const std::string& shown() const { return shown_; }
+
+  /// "it ended with exit status 1 and said: tcp_echo: bind ..." or "it is still running".
+  [[nodiscard]] std::string condition() const;
+
+  [[nodiscard]] ProgramRecord record() const;
+
+ private:
+  void step(std::string text);
+  Program& expect_socket(std::uint16_t port, int type);
+
+  Story& story_;
+  const Host& host_;
+  std::string shown_;
+  Process process_;
+};
+
+}  // namespace wirelab

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "grader/checks/verdict.hh"
+
+namespace wirelab {
+
+/// What a check has done and awaited so far, and how it ends. One per check; everything that acts or expects holds a
+/// reference and tells it.
+class Story {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// The program did not do what it must. Ends the check; caught by the runner alone.
+  struct Failed {};
+
+  /// The grader cannot say. Ends the check; caught by the runner alone.
+  struct CannotJudge {};
+
+  /// Records what happens now or is awaited now, as a sentence without a full stop: "the client starts".
+  void step(std::string text);
+
+  /// What most likely is wrong in the program if one of the next expectations is not met: for a student, in plain
+  /// words, without giving the line of code away. Holds until it is replaced.
+  void likely_mistake(std::string text) { mistake_ = std::move(text); }
+
+  /// The expectation of the last step was not met. Both texts complete the lines "expected: " and "but: ".
+  [[noreturn]] void fail(std::string expected, std::string actual);
+
+  /// The grader has trouble of its own. `worth_retrying`: the machine was busy, another time it may work.
+  [[noreturn]] void cannot_judge(std::string reason, bool worth_retrying);
+
+  [[nodiscard]] double seconds_since_start(Clock::time_point time) const;
+
+  /// All that was recorded; the outcome is `passed` until `fail` or `cannot_judge` was called.
+  [[nodiscard]] Verdict& verdict() { return verdict_; }
+
+ private:
+  Clock::time_point start_ = Clock::now();
+  std::string mistake_;
+  Verdict verdict_{.outcome = Outcome::passed};
+};
+
+}  // namespace wirelab
