@@ -57,7 +57,7 @@ void Check::TearDown() {
   concluded() = conclude();
 }
 
-Program& Check::run(const Host& host, std::vector<std::string> arguments, Setup how) {
+Program& Check::run(const Host& host, std::vector<std::string> arguments, Circumstances how) {
   const Subject& subject = check_settings().subject;
   Launch launch{.command = subject.command,
                 .binds = subject.binds,

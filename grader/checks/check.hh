@@ -20,7 +20,7 @@
 namespace wirelab {
 
 /// How a check wants a program to be run.
-struct Setup {
+struct Circumstances {
   std::optional<std::string> input;   ///< all of standard input; without it standard input stays open for `type`
   std::vector<Call> watched;          ///< the system calls that faults will strike
   Limits limits;
@@ -66,7 +66,7 @@ class Check : public testing::Test {
   void TearDown() override;
 
   /// Starts the program under test on a host, with these arguments after its own.
-  Program& run(const Host& host, std::vector<std::string> arguments, Setup how = {});
+  Program& run(const Host& host, std::vector<std::string> arguments, Circumstances how = {});
 
   /// Connects from a host. Fails the check when the program refuses or does not answer.
   TcpPeer connect(const Host& from, const Address& to);

@@ -54,7 +54,7 @@ class Program {
   void terminate();   ///< SIGTERM
   void kill();
 
-  /// The faults to come. The calls must have been named in Setup::watched.
+  /// The faults to come. The calls must have been named in Circumstances::watched.
   void inject(const Fault& fault);
 
   /// At least one fault on this call has struck by now; if the program never makes such a call, the grader cannot
