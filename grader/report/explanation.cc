@@ -1,0 +1,140 @@
+#include "grader/report/explanation.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "grader/report/ladder.hh"
+
+namespace wirelab {
+namespace {
+
+constexpr std::size_t indent = 4;         // of everything below the first line
+constexpr std::size_t most_steps = 14;
+constexpr std::size_t most_lines = 8;     // of what a program printed
+
+std::string margin(std::size_t width = indent) { return std::string(width, ' '); }
+
+std::string worth(const Caption& caption) {
+  if (!caption.badge.empty()) return "badge: " + caption.badge;
+  return fmt::format("{} point{}", caption.points, caption.points == 1 ? "" : "s");
+}
+
+std::string mark(Outcome outcome, const Style& style) {
+  if (outcome == Outcome::passed) return style.green(style.glyph("✓", "ok  "));
+  if (outcome == Outcome::failed) return style.red(style.glyph("✗", "FAIL"));
+  return style.yellow(style.glyph("?", "?   "));
+}
+
+/// `expected:  text`, further lines under the first.
+std::string labelled(std::string_view label, std::string_view text, const Style& style) {
+  constexpr std::size_t label_width = 12;
+  return fmt::format("{}{:<{}}{}\n", margin(), fmt::format("{}:", label), label_width,
+                     wrap(text, style.width, indent + label_width));
+}
+
+std::string step_lines(const Verdict& verdict, const Style& style) {
+  std::string text = margin() + "What happened:\n";
+  const std::size_t count = verdict.steps.size();
+  const std::size_t left_out = count > most_steps ? count - most_steps : 0;
+  if (left_out > 0) text += fmt::format("{}      {} {} earlier steps\n", margin(), style.glyph("…", "..."), left_out);
+  for (std::size_t i = left_out; i < count; ++i) {
+    const bool last = i + 1 == count && verdict.outcome == Outcome::failed;
+    std::string line = fmt::format("{:>3}. {:7.3f} s  {}", i + 1, verdict.steps[i].time,
+                                   wrap(verdict.steps[i].text, style.width - indent - 4, indent + 16));
+    if (last) line = style.red(fmt::format("{}{}", line, style.glyph("  ✗", "  <- here")));
+    text += margin() + line + "\n";
+  }
+  return text;
+}
+
+/// The last lines of what a program printed, each set off by a bar.
+std::string quoted(std::string_view what, std::string_view printed, const Style& style) {
+  if (printed.empty()) return {};
+  if (printed.ends_with('\n')) printed.remove_suffix(1);
+  std::vector<std::string_view> lines;
+  while (true) {
+    const std::size_t end = std::min(printed.find('\n'), printed.size());
+    lines.push_back(printed.substr(0, end));
+    if (end == printed.size()) break;
+    printed.remove_prefix(end + 1);
+  }
+  const std::size_t left_out = lines.size() > most_lines ? lines.size() - most_lines : 0;
+  std::string text = fmt::format("{}  {}{}\n", margin(), what, left_out ? fmt::format(" (the last {} lines)", most_lines) : "");
+  for (std::size_t i = left_out; i < lines.size(); ++i) {
+    text += fmt::format("{}  {} {}\n", margin(), style.glyph("│", "|"), shorten_to(lines[i], style.width - indent - 4, style));
+  }
+  return text;
+}
+
+std::string program_lines(const ProgramRecord& program, const Style& style) {
+  return fmt::format("{}On {}: {} ({})\n{}{}", margin(), program.host,
+                     shorten_to(program.command, style.width / 2, style), program.end,
+                     quoted("it printed", program.output, style), quoted("on standard error", program.errors, style));
+}
+
+std::string indented(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+    result += "  " + std::string(text.substr(0, end));
+    text.remove_prefix(end);
+  }
+  return result;
+}
+
+/// A check with several cables leaves a capture of each.
+std::string captures_in(const std::string& evidence) {
+  return evidence + (std::filesystem::exists(evidence + "/wire.pcap") ? "/wire.pcap" : "/");
+}
+
+std::string pointers(const Verdict& verdict, const Caption& caption, const Style& style) {
+  std::string text;
+  if (!verdict.cause.empty()) text += labelled("likely", verdict.cause, style);
+  if (!caption.concept_name.empty()) {
+    text += labelled("concept", caption.slide.empty() ? caption.concept_name : fmt::format("{}: {}", caption.concept_name, caption.slide), style);
+  }
+  if (!verdict.evidence.empty()) text += labelled("packets", captures_in(verdict.evidence), style);
+  if (!caption.rerun.empty()) text += labelled("again", caption.rerun, style);
+  return text;
+}
+
+/// The ladder has two columns less, for it stands indented.
+std::string ladder_block(const Verdict& verdict, const Style& style) {
+  Style narrower = style;
+  narrower.width -= 2;
+  const std::string drawn = ladder(verdict.frames, narrower);
+  return drawn.empty() ? std::string() : "\n" + margin() + "On the wire:\n" + indented(drawn);
+}
+
+}  // namespace
+
+std::string verdict_line(const Verdict& verdict, const Caption& caption, const Style& style) {
+  const std::string points = worth(caption);
+  const std::size_t room = style.width - columns(points) - 10;
+  const std::string title = shorten_to(caption.title, room, style);
+  const std::string gap(room - columns(title) + 2, ' ');
+  return fmt::format("  {} {}{}{}", mark(verdict.outcome, style), title, gap,
+                     verdict.outcome == Outcome::passed ? points : style.dim(points));
+}
+
+std::string explain(const Verdict& verdict, const Caption& caption, const Style& style) {
+  std::string text = fmt::format("{} {}\n{}{}\n", mark(verdict.outcome, style), style.bold(caption.title), margin(),
+                                 style.dim(fmt::format("{}, {}, seed {}", verdict.check, worth(caption), verdict.seed)));
+  if (verdict.outcome == Outcome::inconclusive) {
+    text += labelled("not judged", verdict.reason, style);
+    if (!caption.rerun.empty()) text += labelled("again", caption.rerun, style);
+    return text;
+  }
+  if (!verdict.expected.empty()) text += labelled("expected", verdict.expected, style);
+  if (!verdict.actual.empty()) text += labelled("but", verdict.actual, style);
+  if (!verdict.steps.empty()) text += "\n" + step_lines(verdict, style);
+  text += ladder_block(verdict, style);
+  if (!verdict.programs.empty()) text += "\n";
+  for (const ProgramRecord& program : verdict.programs) text += program_lines(program, style);
+  const std::string more = pointers(verdict, caption, style);
+  return more.empty() ? text : text + "\n" + more;
+}
+
+}  // namespace wirelab
