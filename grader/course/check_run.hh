@@ -10,6 +10,7 @@
 #include "grader/checks/verdict.hh"
 #include "grader/course/builder.hh"
 #include "grader/course/manifest.hh"
+#include "grader/report/explanation.hh"
 
 namespace wirelab {
 
@@ -23,11 +24,20 @@ struct CheckOptions {
   unsigned jobs = 0;                     ///< checks at once; 0 for the executable's own choice
 };
 
-/// Runs a lab's check executable and hands each verdict on as it comes, in the order in which checks finish.
-/// Every check chosen has exactly one verdict in the end: if the executable dies, those left are inconclusive.
-/// Killing this process kills the executable and everything under it.
+/// The lab's checks that `only` chooses, in the manifest's order. Throws std::invalid_argument when one of its globs
+/// chooses none: `check nosuch*: no such check in lab 05-unreliable-udp`.
+std::vector<const CheckInfo*> chosen_checks(const Lab& lab, const std::vector<std::string>& only);
+
+/// Runs a lab's check executable and hands each verdict on as it comes, in the order in which checks finish;
+/// `on_started` hears the name of a check that begins. Every check chosen has exactly one verdict in the end: if the
+/// executable dies, those left are inconclusive. When this process, or the calling thread, is killed the executable
+/// goes too, with everything under it. Throws std::system_error when the executable cannot be started.
 std::vector<Verdict> run_checks(const Toolbox& toolbox, const Lab& lab, const CheckOptions& options,
-                                const std::function<void(const Verdict&)>& on_verdict = {});
+                                const std::function<void(const Verdict&)>& on_verdict = {},
+                                const std::function<void(const std::string&)>& on_started = {});
+
+/// An inconclusive verdict for every check chosen: nothing can be judged, for this reason.
+std::vector<Verdict> not_judged(const Lab& lab, const std::vector<std::string>& only, const std::string& reason);
 
 /// The score of a lab.
 struct Score {
@@ -38,5 +48,9 @@ struct Score {
   std::vector<std::string> badges;
 };
 Score score(const Lab& lab, const std::vector<Verdict>& verdicts);
+
+/// How the course presents a check, for the report. `rerun` is the command that checks this lab in the same way
+/// ("./wirelab check 05 --solution"); the check and its seed are added. Empty for none.
+Caption caption_of(const Lab& lab, const Verdict& verdict, const std::string& rerun = {});
 
 }  // namespace wirelab
