@@ -1,0 +1,215 @@
+#include "grader/classroom/class_run.hh"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+#include "grader/classroom/digest.hh"
+#include "grader/classroom/feedback.hh"
+
+namespace wirelab {
+namespace {
+
+/// Trouble that no later submission could escape.
+bool is_of_the_disk(const std::system_error& error) {
+  const std::error_condition condition = error.code().default_error_condition();
+  return condition == std::errc::no_space_on_device || condition == std::errc::read_only_file_system ||
+         condition == std::errc::io_error || condition == std::error_condition(EDQUOT, std::generic_category());
+}
+
+int most_points(const Lab& lab) {
+  int sum = 0;
+  for (const CheckInfo& check : lab.checks) sum += check.stretch ? 0 : check.points;
+  return sum;
+}
+
+}  // namespace
+
+LabResult lab_result(const Lab& lab, Standing standing, std::string word) {
+  LabResult result;
+  result.lab = lab.id();
+  result.standing = standing;
+  result.most = most_points(lab);
+  result.word = std::move(word);
+  return result;
+}
+
+ClassRun::ClassRun(ClassPlan plan, OutputFolder& out, Craft craft)
+    : plan_(std::move(plan)), out_(out), craft_(std::move(craft)) {
+  progress_.all = plan_.submissions.size();
+}
+
+ClassRun::~ClassRun() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ClassRun::run(const std::function<bool()>& stop,
+                   const std::function<void(const Progress&, const std::vector<GradebookRow>&)>& watch) {
+  out_.demand_space();
+  const std::size_t threads = std::min<std::size_t>(std::max(plan_.jobs, 1u), plan_.submissions.size());
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back(&ClassRun::work, this);
+  std::unique_lock lock(mutex_);
+  while (progress_.finished < progress_.all && !stopped_) {
+    changed_.wait_for(lock, std::chrono::milliseconds(200));
+    stopped_ = stopped_ || stop();
+    if (watch) watch(progress_, std::exchange(fresh_, {}));
+  }
+  const std::exception_ptr failure = failure_;
+  lock.unlock();
+  if (failure) std::rethrow_exception(failure);
+  out_.keep_gradebook(gradebook_csv(lab_ids(), rows()));
+}
+
+void ClassRun::work() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    if (stopped_ || next_ == plan_.submissions.size()) return;
+    const Submission& submission = plan_.submissions[next_++];
+    ++progress_.running;
+    lock.unlock();
+    try {
+      grade(submission);
+    } catch (...) {
+      lock.lock();
+      if (!failure_) failure_ = std::current_exception();
+      stopped_ = true;
+      changed_.notify_all();
+      return;
+    }
+  }
+}
+
+void ClassRun::grade(const Submission& submission) {
+  out_.demand_space();
+  StudentResult result{submission.name, printable(submission.path.string()), {}, {}, {}};
+  const std::vector<HandedIn> handed = take(submission, result);
+  result.digest = digest_of(result, handed);
+  if (plan_.resume) {
+    const std::optional<StudentResult> earlier = out_.result_of(submission.name);
+    if (earlier && earlier->digest == result.digest && settled(*earlier)) return take_over(*earlier);
+  }
+  const std::filesystem::path work = out_.make_work(submission.name);
+  for (std::size_t i = 0; i < handed.size(); ++i) result.labs.push_back(judge(plan_.labs[i], handed[i], work));
+  keep(result, work / "evidence");
+  out_.remove_work(submission.name);
+}
+
+void ClassRun::take_over(const StudentResult& earlier) {
+  const std::lock_guard lock(mutex_);
+  ++progress_.stood;
+  add_row(row_of(earlier, lab_ids()));
+}
+
+/// What the student handed in for each lab. If nothing can be read there is nothing for any lab, and the result says
+/// of every lab why.
+std::vector<HandedIn> ClassRun::take(const Submission& submission, StudentResult& result) {
+  std::vector<HandedIn> handed;
+  try {
+    const Contents contents = craft_.read(submission);
+    result.notes = contents.notes;
+    for (const Lab& lab : plan_.labs) handed.push_back(choose_files(contents, lab, plan_.course));
+  } catch (const Unreadable& error) {
+    const std::string what = submission.kind == Submission::Kind::archive ? "archive unreadable: " : "unreadable: ";
+    for (const Lab& lab : plan_.labs) result.labs.push_back(lab_result(lab, Standing::graded, what + error.what()));
+  } catch (const std::system_error& error) {
+    if (is_of_the_disk(error)) throw;
+    for (const Lab& lab : plan_.labs) result.labs.push_back(trouble_with(lab, error.what()));
+  } catch (const std::runtime_error& error) {
+    for (const Lab& lab : plan_.labs) result.labs.push_back(trouble_with(lab, error.what()));
+  }
+  return handed;
+}
+
+std::string ClassRun::digest_of(const StudentResult& result, const std::vector<HandedIn>& handed) const {
+  Digest digest;
+  digest.add(plan_.digest);
+  for (const LabResult& lab : result.labs) digest.add(lab.word);
+  for (std::size_t i = 0; i < handed.size(); ++i) {
+    digest.add(plan_.labs[i].id());
+    for (const auto& [name, content] : handed[i].files) {
+      digest.add(name);
+      digest.add(content);
+    }
+  }
+  return digest.hex();
+}
+
+LabResult ClassRun::judge(const Lab& lab, const HandedIn& handed, const std::filesystem::path& work) {
+  if (handed.files.empty()) {
+    LabResult result = lab_result(lab, Standing::graded, "no files");
+    result.notes = handed.notes;
+    return result;
+  }
+  const Workplace place{work / lab.id(), work / "evidence" / lab.id(),
+                        std::filesystem::path("evidence") / work.filename() / lab.id(), out_.cache()};
+  std::filesystem::create_directories(place.folder);
+  try {
+    LabResult result = craft_.judge(lab, handed, place);
+    out_.demand_space();  // or a full disk would pass for a student's mistake
+    return result;
+  } catch (const std::system_error& error) {
+    if (is_of_the_disk(error)) throw;
+    return trouble_with(lab, error.what());
+  } catch (const std::exception& error) {
+    return trouble_with(lab, error.what());
+  }
+}
+
+LabResult ClassRun::trouble_with(const Lab& lab, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (trouble_.empty()) trouble_ = reason;
+  LabResult result = lab_result(lab, Standing::again, "needs another run");
+  result.notes.push_back("the grader could not judge: " + reason);
+  return result;
+}
+
+void ClassRun::keep(const StudentResult& result, const std::filesystem::path& evidence) {
+  const std::string feedback = feedback_of(result);
+  // Nothing is kept once the run has been stopped: what is in hand then may have been hurt by whatever stopped the
+  // run, as by Ctrl-C, which a terminal sends to our children as well.
+  const std::lock_guard lock(mutex_);
+  if (stopped_) return;
+  out_.keep(result, feedback, evidence);
+  add_row(row_of(result, lab_ids()));
+}
+
+void ClassRun::add_row(GradebookRow row) {
+  --progress_.running;
+  ++progress_.finished;
+  fresh_.push_back(row);
+  rows_[row.student] = std::move(row);
+  changed_.notify_all();
+}
+
+std::vector<GradebookRow> ClassRun::rows() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<GradebookRow> all;
+  for (const Submission& submission : plan_.submissions) {
+    const auto found = rows_.find(submission.name);
+    all.push_back(found != rows_.end() ? found->second : row_of({submission.name, {}, {}, {}, {}}, lab_ids()));
+  }
+  return all;
+}
+
+std::vector<std::string> ClassRun::lab_ids() const {
+  std::vector<std::string> ids;
+  for (const Lab& lab : plan_.labs) ids.push_back(lab.id());
+  return ids;
+}
+
+Progress ClassRun::progress() const {
+  const std::lock_guard lock(mutex_);
+  return progress_;
+}
+
+std::string ClassRun::trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+}  // namespace wirelab

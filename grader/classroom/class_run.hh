@@ -1,0 +1,113 @@
+#pragma once
+
+#include <condition_variable>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "grader/classroom/contents.hh"
+#include "grader/classroom/gradebook.hh"
+#include "grader/classroom/intake.hh"
+#include "grader/classroom/output_folder.hh"
+#include "grader/classroom/submission.hh"
+
+namespace wirelab {
+
+/// Where one lab of one student is judged. All are absolute but for the one shown, and on the output folder's file system.
+struct Workplace {
+  std::filesystem::path folder;     ///< empty at first, and removed afterwards
+  std::filesystem::path evidence;   ///< kept afterwards; need not be made
+  std::filesystem::path evidence_shown;  ///< where it will lie then, from the output folder: `evidence/NAME/05-unreliable-udp`
+  std::filesystem::path cache;      ///< of compiled files, shared by the whole run
+};
+
+/// What a class run does with a submission. Both are called by several threads at once.
+struct Craft {
+  /// Throws Unreadable for the student's trouble, anything else for the grader's.
+  std::function<Contents(const Submission&)> read;
+  /// Throws for the grader's trouble only.
+  std::function<LabResult(const Lab&, const HandedIn&, const Workplace&)> judge;
+};
+
+/// A result of a lab without points, to be filled in.
+LabResult lab_result(const Lab& lab, Standing standing, std::string word);
+
+struct ClassPlan {
+  std::vector<Submission> submissions;
+  std::vector<Lab> labs;        ///< to grade, in the order of the gradebook
+  std::vector<Lab> course;      ///< all there are
+  std::string digest;           ///< of what every result depends on: checks, compiler, options
+  unsigned jobs = 1;            ///< submissions at once
+  bool resume = false;          ///< results with the same digest stand
+};
+
+/// How far a run has come.
+struct Progress {
+  std::size_t all = 0;
+  std::size_t finished = 0;    ///< those that stood already included
+  std::size_t stood = 0;       ///< taken over from an earlier run
+  std::size_t running = 0;
+};
+
+/// Grades a class. `jobs` threads take one submission after the other from the list and do all its labs; a result is
+/// written as soon as it is there and of it only the row of the gradebook stays in memory. A thread spends its time
+/// waiting for a compiler or for checks, which are processes of their own; so there may be more threads than cores,
+/// and a submission that hangs costs one of them some time and the others nothing.
+///
+/// Three kinds of trouble: a student's (a word and a score), the grader's with one submission ("needs another run"),
+/// and that of the output folder, which ends the run since nothing could be kept any more.
+class ClassRun {
+ public:
+  ClassRun(ClassPlan plan, OutputFolder& out, Craft craft);
+  /// Waits for the submissions in hand. After a stop, whoever does not want to wait ends the process instead.
+  ~ClassRun();
+  ClassRun(const ClassRun&) = delete;
+  ClassRun& operator=(const ClassRun&) = delete;
+
+  /// Grades until all is done or `stop` says true; calls `watch` several times a second, with the rows that have
+  /// come since the last call. Writes the gradebook in either case: after a stop, what is not finished is pending, and
+  /// nothing that is finished later will be kept. Throws the trouble of the output folder.
+  void run(const std::function<bool()>& stop, const std::function<void(const Progress&, const std::vector<GradebookRow>&)>& watch);
+
+  /// In the order of the list.
+  [[nodiscard]] std::vector<GradebookRow> rows() const;
+  [[nodiscard]] std::vector<std::string> lab_ids() const;
+  [[nodiscard]] Progress progress() const;
+
+  /// The first trouble of the grader's own, for a line at the end; empty when there was none.
+  [[nodiscard]] std::string trouble() const;
+
+ private:
+  void work();
+  void grade(const Submission& submission);
+  std::vector<HandedIn> take(const Submission& submission, StudentResult& result);
+  [[nodiscard]] std::string digest_of(const StudentResult& result, const std::vector<HandedIn>& handed) const;
+  LabResult judge(const Lab& lab, const HandedIn& handed, const std::filesystem::path& work);
+  void keep(const StudentResult& result, const std::filesystem::path& evidence);
+  void take_over(const StudentResult& earlier);
+  void add_row(GradebookRow row);   // with the lock held
+  LabResult trouble_with(const Lab& lab, const std::string& reason);
+
+  const ClassPlan plan_;
+  OutputFolder& out_;
+  const Craft craft_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, GradebookRow> rows_;   // by student
+  std::vector<GradebookRow> fresh_;            // not yet shown
+  Progress progress_;
+  std::size_t next_ = 0;
+  bool stopped_ = false;
+  std::exception_ptr failure_;                 // the output folder's trouble
+  std::string trouble_;
+  std::vector<std::thread> threads_;           // last: they use all of the above
+};
+
+}  // namespace wirelab
