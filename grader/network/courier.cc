@@ -93,6 +93,7 @@ void Courier::frame_passed(const Segment& segment, std::size_t from) {
     if (one.segment != &segment || one.from != from || one.behind == 0) continue;
     if (--one.behind == 0) one.due = Clock::time_point::min();
   }
+  if (std::ranges::any_of(held_, [](const Held& one) { return one.due == Clock::time_point::min(); })) deliver_due();
 }
 
 }  // namespace wirelab

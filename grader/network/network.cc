@@ -24,18 +24,6 @@ Network::Network() = default;
 
 Network::~Network() { courier_.stop(); }
 
-Host& Network::host(std::string name, std::vector<std::string> interface_addresses) {
-  return hosts_.emplace_back(std::move(name), std::move(interface_addresses));
-}
-
-Host& Network::host(std::string name, std::string address) {
-  return host(std::move(name), std::vector<std::string>{std::move(address)});
-}
-
-Host& Network::router(std::string name, std::vector<std::string> interface_addresses) {
-  return host(std::move(name), std::move(interface_addresses)).forward();
-}
-
 Segment& Network::link(Host& a, Host& b, Cable cable) { return segment({&a, &b}, std::move(cable)); }
 
 Segment& Network::segment(const std::vector<Host*>& hosts, Cable cable) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <concepts>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "grader/network/courier.hh"
@@ -30,12 +32,17 @@ class Network {
   Network& operator=(const Network&) = delete;
 
   /// A machine. Its first interface gets the first of these addresses when it is plugged in, and so on; one entry may
-  /// name several, separated by spaces: `net.host("client", {"10.5.0.1/24 fd00::1/64"})`.
-  Host& host(std::string name, std::vector<std::string> interface_addresses);
-  Host& host(std::string name, std::string address);
+  /// name several, separated by spaces: `net.host("client", "10.5.0.1/24 fd00::1/64")`.
+  template <std::convertible_to<std::string>... Addresses>
+  Host& host(std::string name, Addresses... interface_addresses) {
+    return hosts_.emplace_back(std::move(name), std::vector<std::string>{std::move(interface_addresses)...});
+  }
 
   /// A machine that forwards packets between its interfaces.
-  Host& router(std::string name, std::vector<std::string> interface_addresses);
+  template <std::convertible_to<std::string>... Addresses>
+  Host& router(std::string name, Addresses... interface_addresses) {
+    return host(std::move(name), std::move(interface_addresses)...).forward();
+  }
 
   /// How a cable is made.
   struct Cable {

@@ -50,6 +50,8 @@ Port::Port(const std::string& interface, unsigned mtu)
       longest_(mtu + ethernet_header),
       buffers_(longest_ * batch) {
   set_option(fd_.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING");
+  // Until the kernel's link watch has come by, a new interface's queue throws frames away without a word.
+  set_option(fd_.get(), SOL_PACKET, PACKET_QDISC_BYPASS, 1, "PACKET_QDISC_BYPASS");
   set_option(fd_.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS");
   set_option(fd_.get(), SOL_SOCKET, SO_RCVBUF, wanted_buffer, "SO_RCVBUF");
 
