@@ -99,6 +99,12 @@ std::string full_slide(const std::string& slide, const std::string& deck) {
   return slide.starts_with('#') ? deck + slide : slide;
 }
 
+std::string read_hint(Table table) {
+  std::string text = table.get<std::string>("text");
+  table.refuse_unknown_keys();
+  return text;
+}
+
 CheckInfo read_check(Table table, const Lab& lab) {
   CheckInfo check;
   check.name = table.get<std::string>("name");
@@ -180,8 +186,8 @@ Lab load_lab(const std::filesystem::path& manifest) {
   lab.program = table.get<std::string>("program");
   lab.files = table.texts("files");
   lab.given = table.texts("given");
-  lab.hints = table.texts("hints");
   lab.slides = table.get<std::string>("slides");
+  for (Table& hint : table.tables("hint")) lab.hints.push_back(read_hint(hint));
   for (Table& check : table.tables("check")) lab.checks.push_back(read_check(check, lab));
   table.refuse_unknown_keys();
   if (lab.folder.filename() != lab.id()) {

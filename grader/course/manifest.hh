@@ -27,7 +27,9 @@ struct CheckInfo {
 ///     files   = ["unreliable_udp.cc"]
 ///     given   = ["main.cc", "unreliable_udp.hh"]
 ///     slides  = "slides/05-unreliable-udp.md"
-///     hints   = ["...", "...", "..."]
+///
+///     [[hint]]
+///     text    = "..."
 ///
 ///     [[check]]
 ///     name    = "client_prints_the_answer"
