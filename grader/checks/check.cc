@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "common/error.hh"
 #include "grader/checks/evidence.hh"
@@ -27,6 +28,28 @@ std::string join(const std::vector<std::string>& words) {
 
 std::string count_of(std::size_t count, const std::string& what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+/// Not yet connected: the handshake goes on in the background. The error of an attempt that failed at once is lost on
+/// purpose: SO_ERROR, or the next call on the socket, tells it again.
+Descriptor begin_connection(const Host& from, const Address& to) {
+  const auto inside = from.visit();
+  Descriptor fd(must(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  if (::connect(fd.get(), to.data(), *to.size()) != 0 && errno != EINPROGRESS && errno != ECONNREFUSED) {
+    throw_errno("connect", to.to_string());
+  }
+  return fd;
+}
+
+/// 0 when connected, an errno value when that failed, nothing when it is still undecided after `limit`.
+std::optional<int> outcome_of_connection(int fd, std::chrono::milliseconds limit) {
+  pollfd ready{fd, POLLOUT, 0};
+  if (poll(&ready, 1, static_cast<int>(limit.count())) <= 0) return std::nullopt;
+  int error = 0;
+  socklen_t size = sizeof error;
+  must(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), "getsockopt SO_ERROR");
+  if (error == 0 && (ready.revents & POLLHUP) != 0) return ECONNREFUSED;
+  return error;
 }
 
 }  // namespace
@@ -72,22 +95,37 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
   return programs_.emplace_back(story_, host, shown, Process::start(host, std::move(launch)));
 }
 
+Descriptor Check::open_connection(const Host& from, const Address& to) {
+  Descriptor fd = begin_connection(from, to);
+  const auto error = outcome_of_connection(fd.get(), patience);
+  if (!error) story_.fail("a connection to " + to.to_string(), fmt::format("no answer within {} s", patience.count()));
+  if (*error != 0) {
+    story_.fail("a connection to " + to.to_string(), "the connection failed: " + std::generic_category().message(*error));
+  }
+  return fd;
+}
+
 TcpPeer Check::connect(const Host& from, const Address& to) {
   story_.step(fmt::format("{}: connect to {}", from.name(), to.to_string()));
-  const auto inside = from.visit();
-  Descriptor fd(must(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-  if (::connect(fd.get(), to.data(), *to.size()) != 0 && errno != EINPROGRESS) throw_errno("connect", to.to_string());
-  pollfd ready{fd.get(), POLLOUT, 0};
-  const int count = poll(&ready, 1, static_cast<int>(std::chrono::milliseconds(patience).count()));
-  int error = 0;
-  socklen_t size = sizeof error;
-  must(getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size), "getsockopt");
-  if (count <= 0 || error != 0) {
-    story_.fail("a connection to " + to.to_string(),
-                count <= 0 ? fmt::format("no answer within {} s", patience.count())
-                           : "the connection failed: " + std::generic_category().message(error));
+  return {story_, from.name(), open_connection(from, to)};
+}
+
+std::vector<TcpPeer> Check::connect_many(const Host& from, const Address& to, std::size_t count) {
+  story_.step(fmt::format("{}: connect {} times to {}", from.name(), count, to.to_string()));
+  std::vector<TcpPeer> peers;
+  for (std::size_t i = 0; i < count; ++i) {
+    peers.emplace_back(story_, fmt::format("{}, connection {}", from.name(), i + 1), open_connection(from, to));
   }
-  return {story_, from.name(), std::move(fd)};
+  return peers;
+}
+
+void Check::expect_refusal(const Host& from, const Address& to) {
+  story_.step(fmt::format("{}: connections to {} are refused", from.name(), to.to_string()));
+  for (const auto deadline = Clock::now() + patience; Clock::now() < deadline; std::this_thread::sleep_for(5ms)) {
+    const Descriptor fd = begin_connection(from, to);
+    if (outcome_of_connection(fd.get(), patience).value_or(0) == ECONNREFUSED) return;
+  }
+  story_.fail("nobody listens on " + to.to_string() + " any more", fmt::format("after {} s somebody still does", patience.count()));
 }
 
 void Check::expect(bool holds, const std::string& expected, const std::string& actual) {

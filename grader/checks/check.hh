@@ -25,6 +25,7 @@ struct Circumstances {
   std::vector<Call> watched;          ///< the system calls that faults will strike
   Limits limits;
   bool raw_sockets = false;
+  bool bare = false;                  ///< nothing of the machine's files is there but the program itself
 };
 
 /// The fixture of every check, and the entrance to `grader/checks/`.
@@ -71,6 +72,12 @@ class Check : public testing::Test {
   /// Connects from a host. Fails the check when the program refuses or does not answer.
   TcpPeer connect(const Host& from, const Address& to);
 
+  /// The same, many times over, as one step of the story.
+  std::vector<TcpPeer> connect_many(const Host& from, const Address& to, std::size_t count);
+
+  /// Nobody takes a connection there any more (waits for that, as a program needs its time to close).
+  void expect_refusal(const Host& from, const Address& to);
+
   void step(std::string text) { story_.step(std::move(text)); }
   void likely_mistake(std::string text) { story_.likely_mistake(std::move(text)); }
 
@@ -99,6 +106,7 @@ class Check : public testing::Test {
 
  private:
   void forbid_overflow();
+  Descriptor open_connection(const Host& from, const Address& to);
 
   Story story_;
   Lateness lateness_;

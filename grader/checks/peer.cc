@@ -19,6 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
+constexpr auto stuck_after = 300ms;  // a program that takes nothing for so long has been told to wait by TCP
+
 void set_option(int fd, int level, int option, int value) {
   must(setsockopt(fd, level, option, &value, sizeof value), "setsockopt");
 }
@@ -105,16 +107,15 @@ void TcpPeer::expect_receive(std::string_view bytes) {
   }
 }
 
-void TcpPeer::expect_echo(std::string_view bytes) {
-  step(fmt::format("send {} and at the same time expect the same back", describe(bytes)));
+void TcpPeer::expect_echo(std::string_view bytes, std::size_t sent) {
+  step(fmt::format("send {} and at the same time expect the same back", describe(bytes.substr(sent))));
   auto deadline = Clock::now() + patience;
   std::string got;
-  for (std::size_t sent = 0; got.size() < bytes.size();) {
+  while (got.size() < bytes.size()) {
     const short events = static_cast<short>(POLLIN | (sent < bytes.size() ? POLLOUT : 0));
     if (!wait_until(fd_.get(), events, deadline)) fail_receive(bytes, got, Came::nothing);
     if (sent < bytes.size()) {
-      const auto chunk = std::min<std::size_t>(bytes.size() - sent, 1 << 20);
-      const ssize_t count = ::send(fd_.get(), bytes.data() + sent, chunk, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const ssize_t count = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count > 0) sent += static_cast<std::size_t>(count);
       if (count < 0 && means_gone(errno)) fail_receive(bytes, got, Came::reset);
     }
@@ -123,6 +124,42 @@ void TcpPeer::expect_echo(std::string_view bytes) {
     if (came == Came::end || came == Came::reset) fail_receive(bytes, got, came);
     if (bytes.substr(before, got.size() - before) != std::string_view(got).substr(before)) fail_receive(bytes, got, Came::bytes);
     if (got.size() > before) deadline = Clock::now() + patience;
+  }
+}
+
+std::size_t TcpPeer::send_until_stuck(std::string_view bytes) {
+  step(fmt::format("send {} without reading anything, until no more is taken", describe(bytes)));
+  std::size_t sent = 0;
+  while (sent < bytes.size() && wait_until(fd_.get(), POLLOUT, Clock::now() + stuck_after)) {
+    const ssize_t count = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count < 0 && means_gone(errno)) story_.fail("the program keeps the connection", "it broke the connection off");
+    if (count > 0) sent += static_cast<std::size_t>(count);
+  }
+  return sent;
+}
+
+std::string TcpPeer::echo_everything() {
+  step("send back what comes, each piece whole before reading on, until the other side ends");
+  std::string all;
+  for (;;) {
+    const std::size_t before = all.size();
+    const Came came = receive_some(all, 65536, Clock::now() + patience);
+    if (came == Came::end) return all;
+    if (came == Came::reset) story_.fail("the program sends, and then half-closes", "it broke the connection off");
+    if (came == Came::nothing) {
+      story_.fail("the program sends, and then half-closes",
+                  fmt::format("after {} bytes nothing more came for {} s", all.size(), patience.count()));
+    }
+    std::string_view piece = std::string_view(all).substr(before);
+    while (!piece.empty()) {
+      if (!wait_until(fd_.get(), POLLOUT, Clock::now() + patience)) {
+        story_.fail("the program reads what comes back while it sends",
+                    fmt::format("after {} bytes it has stopped reading, and so the other side had to stop as well", before));
+      }
+      const ssize_t count = ::send(fd_.get(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (count > 0) piece.remove_prefix(static_cast<std::size_t>(count));
+      if (count < 0 && means_gone(errno)) story_.fail("the program reads what comes back", "it broke the connection off");
+    }
   }
 }
 

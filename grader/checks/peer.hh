@@ -37,8 +37,16 @@ class TcpPeer {
   /// The other side has broken the connection off (RST) or ended it; whatever came before does not matter.
   void expect_gone();
 
-  /// Sends while it receives, until all has been sent and exactly the same has come back.
-  void expect_echo(std::string_view bytes);
+  /// Sends while it receives, until all has been sent and exactly the same has come back. The first `sent` bytes have
+  /// been sent already.
+  void expect_echo(std::string_view bytes, std::size_t sent = 0);
+
+  /// Sends without reading, until all is sent or the other side has taken nothing for a while. Returns how much went.
+  std::size_t send_until_stuck(std::string_view bytes);
+
+  /// Sends back what comes, piece by piece, each piece whole before it reads on, as a simple server does; until the
+  /// other side has finished sending. Returns what came. Fails the check when the other side stops reading.
+  std::string echo_everything();
 
   void half_close();   ///< shutdown(SHUT_WR): no more from here, still listening
   void reset();        ///< RST: SO_LINGER with zero time, then close

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <csignal>
+#include <ctime>
 #include <thread>
 
 #include "grader/checks/compare.hh"
@@ -37,8 +38,18 @@ std::string last_line(const std::string& text) {
 
 std::string quoted(const std::vector<std::string>& parts) { return fmt::format("\"{}\"", fmt::join(parts, "\", \"")); }
 
+double in_ms(std::chrono::nanoseconds time) { return std::chrono::duration<double, std::milli>(time).count(); }
+
 /// Linux asks nobody's leave to change a socket's state, so there is nothing to wait on: look every millisecond.
 constexpr auto look_again = 1ms;
+
+/// What a process and its threads have used so far; zero once it is gone. See clock_getcpuclockid(3).
+std::chrono::nanoseconds processor_time(pid_t pid) {
+  clockid_t clock{};
+  timespec used{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0ns;
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
 
 }  // namespace
 
@@ -166,6 +177,18 @@ void Program::kill() {
 void Program::inject(const Fault& fault) {
   step(describe(fault));
   process_.inject(fault);
+}
+
+void Program::expect_idle(std::chrono::nanoseconds time, const std::string& while_what) {
+  step(fmt::format("it rests for {:g} s while {}", std::chrono::duration<double>(time).count(), while_what));
+  const auto before = processor_time(process_.pid());
+  const auto begin = Clock::now();
+  std::this_thread::sleep_for(time);
+  const auto used = processor_time(process_.pid()) - before;
+  const std::chrono::nanoseconds passed = Clock::now() - begin;
+  if (used <= passed / 20) return;
+  story_.fail("next to no processor time is used while " + while_what,
+              fmt::format("in {:.0f} ms it used {:.0f} ms of processor time", in_ms(passed), in_ms(used)));
 }
 
 void Program::expect_struck(Call call, unsigned at_least) {

@@ -57,6 +57,9 @@ class Program {
   /// The faults to come. The calls must have been named in Circumstances::watched.
   void inject(const Fault& fault);
 
+  /// For this long the program (its children apart) uses next to no processor time: a twentieth of it at most.
+  void expect_idle(std::chrono::nanoseconds time, const std::string& while_what);
+
   /// At least one fault on this call has struck by now; if the program never makes such a call, the grader cannot
   /// judge by this means: that is neither pass nor fail.
   void expect_struck(Call call, unsigned at_least = 1);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace wirelab {
 namespace {
@@ -27,7 +28,10 @@ std::uint64_t Random::number(std::uint64_t low, std::uint64_t high) {
 
 std::string Random::bytes(std::size_t count) {
   std::string result(count, '\0');
-  std::ranges::generate(result, [this] { return static_cast<char>(engine_()); });
+  for (std::size_t at = 0; at < count; at += sizeof(std::uint64_t)) {
+    const std::uint64_t drawn = engine_();
+    std::memcpy(result.data() + at, &drawn, std::min(sizeof drawn, count - at));
+  }
   return result;
 }
 
