@@ -5,6 +5,7 @@
 #include <archive_entry.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <clocale>
 #include <cstdio>
 #include <memory>
@@ -32,7 +33,7 @@ std::string reason_of(archive* reader) {
 
 /// Nothing can be read: damage, where a format or a compression was recognised.
 [[noreturn]] void give_up(archive* reader) {
-  if (archive_format(reader) == 0 && archive_errno(reader) == ARCHIVE_ERRNO_FILE_FORMAT) throw NoArchive();
+  if (archive_format(reader) == 0 && archive_errno(reader) == EILSEQ) throw NoArchive();  // "unrecognized"
   refuse("it is damaged: " + reason_of(reader));
 }
 

@@ -1,7 +1,4 @@
-#include "grader/cli/grade.hh"
-
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -9,14 +6,18 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
+#include <filesystem>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
+#include "grader/checks/verdict.hh"
 #include "grader/classroom/archive_reader.hh"
 #include "grader/classroom/class_run.hh"
 #include "grader/classroom/digest.hh"
 #include "grader/classroom/judge.hh"
+#include "grader/cli/commands.hh"
 #include "grader/course/check_run.hh"
 #include "grader/course/files.hh"
 
@@ -24,6 +25,15 @@ namespace wirelab {
 namespace {
 
 namespace fs = std::filesystem;
+
+struct GradeOptions {
+  std::vector<fs::path> paths;
+  std::vector<std::string> labs;            // empty for all
+  fs::path out = "grades";
+  unsigned jobs = 0;                        // 0: twice as many as there are cores
+  bool resume = false;
+  std::optional<std::uint64_t> seed;
+};
 
 std::atomic<int> stop_signal = 0;
 
@@ -39,27 +49,29 @@ std::string in_words(std::chrono::seconds time) {
   return minutes == 0 ? fmt::format("{} s", time.count()) : fmt::format("{} m {} s", minutes, time.count() % 60);
 }
 
-/// What is seen while the class is graded: one line that changes on a terminal, a line for each student elsewhere.
+std::string in_a_line(const GradebookRow& row) {
+  std::string line = row.student;
+  for (const auto& cell : row.labs) {
+    const std::string points = cell.standing == Standing::graded ? std::to_string(cell.points) : "?";
+    line += fmt::format("{} {} ({})", &cell == &row.labs.front() ? ":" : ",", points, cell.word);
+  }
+  return line;
+}
+
+/// What is seen while the class is graded: a line for each student, and on a terminal one that says how far it is.
 class Watch {
  public:
-  void operator()(const Progress& progress, const std::vector<GradebookRow>& rows) const {
-    if (terminal_) return show(progress);
-    std::size_t count = progress.finished - rows.size();
-    for (const GradebookRow& row : rows) fmt::print(stderr, "{} of {}: {}\n", ++count, progress.all, in_a_line(row));
-  }
+  explicit Watch(Console& console) : console_(console) {}
 
-  void clear() const {
-    if (terminal_) fmt::print(stderr, "\r\033[K");
+  void operator()(const Progress& progress, const std::vector<GradebookRow>& rows) const {
+    std::size_t count = progress.finished - rows.size();
+    for (const GradebookRow& row : rows) console_.print(fmt::format("{} of {}: {}\n", ++count, progress.all, in_a_line(row)));
+    console_.status(fmt::format("{} of {} submissions, {} running{}", progress.finished, progress.all, progress.running, left(progress)));
   }
 
   [[nodiscard]] std::chrono::duration<double> elapsed() const { return std::chrono::steady_clock::now() - start_; }
 
  private:
-  void show(const Progress& progress) const {
-    fmt::print(stderr, "\r\033[K{} of {} submissions, {} running{}", progress.finished, progress.all, progress.running, left(progress));
-    std::fflush(stderr);
-  }
-
   /// Nothing before there is something to judge by.
   [[nodiscard]] std::string left(const Progress& progress) const {
     const std::size_t graded = progress.finished - progress.stood;
@@ -68,23 +80,13 @@ class Watch {
     return ", " + in_words(std::chrono::seconds(static_cast<long>(seconds))) + " left";
   }
 
-  static std::string in_a_line(const GradebookRow& row) {
-    std::string line = row.student;
-    for (const auto& cell : row.labs) {
-      const std::string points = cell.standing == Standing::graded ? std::to_string(cell.points) : "?";
-      line += fmt::format("{} {} ({})", &cell == &row.labs.front() ? ":" : ",", points, cell.word);
-    }
-    return line;
-  }
-
+  Console& console_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  bool terminal_ = isatty(STDERR_FILENO) != 0;
 };
 
-std::vector<Lab> chosen_labs(const Course& course, const std::vector<std::string>& names) {
-  if (names.empty()) return course.labs;
+std::vector<Lab> chosen_labs(const Session& session, const std::vector<std::string>& names) {
   std::vector<Lab> labs;
-  for (const std::string& name : names) labs.push_back(course.find(name));
+  for (const Lab* lab : session.labs(names)) labs.push_back(*lab);
   std::ranges::sort(labs, {}, &Lab::number);
   const auto twice = std::ranges::unique(labs, {}, &Lab::number);
   labs.erase(twice.begin(), twice.end());
@@ -122,41 +124,42 @@ void try_named_archives(const std::vector<Submission>& submissions, const Craft&
   }
 }
 
-ClassPlan plan_for(const GradeOptions& options, const Course& course, const Toolbox& toolbox) {
-  ClassList list = find_submissions(options.paths, course.labs);
-  for (const std::string& line : list.passed_over) fmt::print(stderr, "{}\n", line);
+ClassPlan plan_for(Session& session, const GradeOptions& options) {
+  ClassList list = find_submissions(options.paths, session.course.labs);
+  for (const std::string& line : list.passed_over) session.console.print(line + "\n");
   ClassPlan plan;
   plan.submissions = std::move(list.submissions);
-  plan.labs = chosen_labs(course, options.labs);
-  plan.course = course.labs;
-  plan.digest = digest_of(toolbox, plan.labs, options);
+  plan.labs = chosen_labs(session, options.labs);
+  plan.course = session.course.labs;
+  plan.digest = digest_of(session.toolbox, plan.labs, options);
   plan.jobs = options.jobs > 0 ? options.jobs : 2 * std::max(1u, std::thread::hardware_concurrency());
   plan.resume = options.resume;
   return plan;
 }
 
-void print_end(const ClassRun& run, const OutputFolder& out, const Watch& watch) {
+void print_end(Console& console, const ClassRun& run, const OutputFolder& out, const Watch& watch) {
   const double seconds = watch.elapsed().count();
   const Progress progress = run.progress();
-  const auto graded = static_cast<double>(progress.finished - progress.stood);
-  fmt::print("{}\n", gradebook_table(run.lab_ids(), run.rows()));
-  fmt::print("Gradebook:  {}\n", (out.root() / "gradebook.csv").string());
-  fmt::print("Feedback:   {}\n", (out.root() / "students" / "NAME" / "feedback.txt").string());
-  fmt::print("Graded {} submissions in {:.1f} s, {:.0f} per minute", graded, seconds, graded * 60 / seconds);
-  if (progress.stood > 0) fmt::print("; {} stood from before", progress.stood);
-  fmt::print(".\n");
+  const std::size_t graded = progress.finished - progress.stood;
+  console.print("\n" + gradebook_table(run.lab_ids(), run.rows()) + "\n");
+  console.print(fmt::format("Gradebook:  {}\n", (out.root() / "gradebook.csv").string()));
+  console.print(fmt::format("Feedback:   {}\n", (out.root() / "students" / "NAME" / "feedback.txt").string()));
+  const std::string stood = progress.stood > 0 ? fmt::format("; {} stood from before", progress.stood) : "";
+  console.print(fmt::format("Graded {} submissions in {:.1f} s, {:.0f} per minute{}.\n", graded, seconds,
+                            static_cast<double>(graded) * 60 / seconds, stood));
 }
 
-/// 0, or 2 with a line that says what to do.
-int status_of(const ClassRun& run, const OutputFolder& out) {
+/// 0, or 2 after saying what to do.
+int status_of(Console& console, const ClassRun& run, const OutputFolder& out) {
   const auto rows = run.rows();
   const auto open = std::ranges::count_if(rows, [](const GradebookRow& row) {
     return std::ranges::any_of(row.labs, [](const auto& cell) { return cell.standing != Standing::graded; });
   });
-  if (open == 0) return 0;
-  if (!run.trouble().empty()) fmt::print(stderr, "wirelab: {}\n", run.trouble());
-  fmt::print(stderr, "{} submissions could not be judged (? above). Grade them: wirelab grade ... --out {} --resume\n", open, out.root().string());
-  return 2;
+  if (open == 0) return exit_passed;
+  if (!run.trouble().empty()) console.print(fmt::format("The grader was in trouble: {}\n", printable(run.trouble())));
+  console.print(fmt::format("{} submissions could not be judged fully (marked ?). Try again: the same command with --out {} --resume\n",
+                            open, out.root().string()));
+  return exit_trouble;
 }
 
 /// Checks that still run end with this process; nobody need wait for them.
@@ -166,51 +169,51 @@ int status_of(const ClassRun& run, const OutputFolder& out) {
   std::_Exit(status);
 }
 
-int grade_class(const ClassPlan& plan, OutputFolder& out, const Craft& craft) {
+int grade_class(Console& console, const ClassPlan& plan, OutputFolder& out, const Craft& craft) {
   ClassRun run(plan, out, craft);
-  const Watch watch;
+  const Watch watch(console);
   listen_for_stop();
   try {
     run.run([] { return stop_signal != 0; }, watch);
   } catch (const std::exception& error) {
-    watch.clear();
-    fmt::print(stderr, "wirelab: {}\n", error.what());
-    leave_now(out, 2);
+    console.status({});
+    fmt::print(stderr, "wirelab: {}\n", printable(error.what()));
+    leave_now(out, exit_trouble);
   }
-  watch.clear();
-  print_end(run, out, watch);
-  if (stop_signal != 0) {
-    fmt::print(stderr, "Stopped. What is finished is kept; go on with --resume.\n");
-    leave_now(out, 128 + stop_signal);
-  }
-  return status_of(run, out);
+  console.status({});
+  print_end(console, run, out, watch);
+  if (stop_signal == 0) return status_of(console, run, out);
+  console.print("Stopped. What is finished is kept; go on with --resume.\n");
+  leave_now(out, 128 + stop_signal);
+}
+
+/// 0: all were graded, however well; 2: some could not be judged, or there was trouble, said in one line. Ended by a
+/// signal (130, 143) it leaves the gradebook of what was finished.
+int grade(Session& session, const GradeOptions& options) {
+  const ClassPlan plan = plan_for(session, options);
+  const fs::path unpacker = session.toolbox.build / "bin" / "wirelab-unpack";
+  Craft craft;
+  craft.read = [&](const Submission& one) { return read_submission(one, plan.labs, unpacker); };
+  craft.judge = [&](const Lab& lab, const HandedIn& handed, const Workplace& place) {
+    return judge_lab(session.toolbox, lab, handed, place, options.seed);
+  };
+  try_named_archives(plan.submissions, craft);
+  OutputFolder out(options.out, options.resume);
+  return grade_class(session.console, plan, out, craft);
 }
 
 }  // namespace
 
-CLI::App* add_grade(CLI::App& app, GradeOptions& options) {
-  CLI::App* command = app.add_subcommand("grade", "Grade submissions: folders or archives, one or a class of them");
-  command->add_option("PATH", options.paths, "A submission, or a folder of submissions")->required();
-  command->add_option("--labs", options.labs, "Labs to grade, as in 03,05 (default: all)")->delimiter(',');
-  command->add_option("--out", options.out, "Folder for gradebook, feedback and evidence")->capture_default_str();
-  command->add_option("--jobs", options.jobs, "Submissions at once (default: twice the cores)")->check(CLI::Range(1, 1024));
-  command->add_flag("--resume", options.resume, "Go on with an earlier run: what is finished and unchanged stands");
-  command->add_option("--seed", options.seed, "Seed of what checks draw at random (default: drawn anew)");
-  return command;
-}
-
-int grade(const GradeOptions& options) {
-  const Toolbox toolbox = Toolbox::locate();
-  const Course course = load_course(toolbox.root);
-  const ClassPlan plan = plan_for(options, course, toolbox);
-  Craft craft;
-  craft.read = [&](const Submission& one) { return read_submission(one, plan.labs, toolbox.build / "bin" / "wirelab-unpack"); };
-  craft.judge = [&](const Lab& lab, const HandedIn& handed, const Workplace& place) {
-    return judge_lab(toolbox, lab, handed, place, options.seed);
-  };
-  try_named_archives(plan.submissions, craft);
-  OutputFolder out(options.out, options.resume);
-  return grade_class(plan, out, craft);
+void add_grade(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<GradeOptions>();
+  CLI::App* command = app.add_subcommand("grade", "Grade submissions, folders or archives: one, or a class of them");
+  command->add_option("PATH", options->paths, "A submission, or a folder of submissions")->required();
+  command->add_option("--labs", options->labs, "Labs to grade, as in 03,05 (default: all)")->delimiter(',');
+  command->add_option("--out", options->out, "Folder for gradebook, feedback and evidence")->capture_default_str();
+  command->add_option("--jobs", options->jobs, "Submissions at once (default: twice the cores)")->check(CLI::Range(1, 1024));
+  command->add_flag("--resume", options->resume, "Go on with an earlier run: what is finished and unchanged stands");
+  command->add_option("--seed", options->seed, "Seed of what checks draw at random (default: drawn anew)");
+  command->callback([&chosen, options] { chosen = [options](Session& session) { return grade(session, *options); }; });
 }
 
 }  // namespace wirelab
