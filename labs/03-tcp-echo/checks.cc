@@ -1,0 +1,565 @@
+// What a TCP echo must do. Each check plays the other side of the program: clients for its server, a server for its
+// client. The names are those of lab.toml, where the points are.
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+
+#include <array>
+#include <cstring>
+#include <map>
+#include <stop_token>
+#include <thread>
+
+#include "common/error.hh"
+#include "grader/checks/check.hh"
+
+namespace wirelab {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t KiB = 1 << 10, MiB = 1 << 20;
+
+/// A client and a server on one cable.
+class TcpEcho : public Check {
+ protected:
+  explicit TcpEcho(unsigned mtu = 1500) : wire(net.link(client, server, {.mtu = mtu})) {}
+
+  Program& start_server(Circumstances how = {}) {
+    return run(server, {"server", server.at(0).host(), "-p", std::to_string(port)}, how).expect_listening(port);
+  }
+
+  /// The client with its message in the arguments, or on standard input when there is none.
+  Program& start_client(const std::vector<std::string>& message, Circumstances how = {}) {
+    std::vector<std::string> arguments = {"client", server.at(0).host(), "-p", std::to_string(port)};
+    arguments.insert(arguments.end(), message.begin(), message.end());
+    return run(client, arguments, how);
+  }
+
+  TcpPeer connect_client() { return connect(client, server.at(port)); }
+
+  /// The server still does its work for somebody new.
+  void expect_service() {
+    TcpPeer peer = connect_client();
+    const std::string text = random.words(3);
+    peer.send(text);
+    peer.expect_receive(text);
+  }
+
+  std::vector<std::string> address = random.neighbours();
+  Host& client = net.host("client", address[0]);
+  Host& server = net.host("server", address[1]);
+  Segment& wire;
+  const std::uint16_t port = random.port();
+};
+
+/// The same with long frames: for transfers of many megabytes, where each frame costs the grader some microseconds.
+class TcpEchoBulk : public TcpEcho {
+ protected:
+  TcpEchoBulk() : TcpEcho(9000) {}
+};
+
+TEST_F(TcpEcho, bytes_come_back_unchanged) {
+  start_server();
+  TcpPeer peer = connect_client();
+  std::string every_value;
+  for (int value = 0; value < 256; ++value) every_value += static_cast<char>(value);
+
+  likely_mistake(
+      "The bytes are treated as text somewhere. A string that ends at its first zero byte (strlen, %s, a char* turned "
+      "into a std::string), or a read that stops at a newline, loses what follows. Bytes travel with their count.");
+  peer.send(every_value);
+  peer.expect_receive(every_value);
+  const std::string zeros(1000, '\0');
+  peer.send(zeros);
+  peer.expect_receive(zeros);
+  const std::string drawn = random.bytes(random.number(2000, 6000));
+  peer.expect_echo(drawn);
+
+  step("now through the client as well");
+  Program& program = start_client({}, {.input = every_value + drawn});
+  program.expect_exit(0);
+  program.expect_output(every_value + drawn);
+}
+
+TEST_F(TcpEcho, empty_input_is_a_conversation_too) {
+  start_server();
+  likely_mistake(
+      "An empty input sends no byte, so nothing will ever come back. The client must notice that its input has ended, "
+      "tell the server so, and be done; the server must take an end of stream as an end, not as a message.");
+  Program& program = start_client({}, {.input = ""});
+  program.expect_exit(0);
+  program.expect_output("");
+  TcpPeer peer = connect_client();
+  peer.half_close();
+  peer.expect_end();
+}
+
+TEST_F(TcpEcho, borders_between_segments_do_not_matter) {
+  start_server();
+  likely_mistake(
+      "The server waits for more than has come: for a newline, or for its buffer to be full. TCP is a stream of bytes; "
+      "whatever recv returns, be it one byte, is to be sent back.");
+  TcpPeer peer = connect_client();
+  for (const char letter : random.bytes(12)) {
+    peer.send({&letter, 1});
+    peer.expect_receive({&letter, 1});
+  }
+
+  likely_mistake(
+      "The server takes one recv for one message. What a client sends in several calls may arrive in one piece, and what "
+      "it sends in one call may arrive in several: only the order of the bytes is certain.");
+  const std::string bytes = random.bytes(20000);
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t length = std::min(bytes.size() - at, random.number(1, 3000));
+    peer.send(std::string_view(bytes).substr(at, length));
+    at += length;
+  }
+  peer.expect_receive(bytes);
+}
+
+TEST_F(TcpEcho, server_loses_nothing_to_short_calls_and_interruptions) {
+  Program& program = start_server({.watched = {Call::receive, Call::send}});
+  TcpPeer peer = connect_client();
+  const std::string bytes = random.bytes(random.number(1500, 2500));
+
+  likely_mistake(
+      "send returns how many bytes the kernel took, which may be fewer than it was given: the rest is still yours to "
+      "send. And it may be interrupted (EINTR) before it did anything: that is no error of the connection.");
+  program.inject(shorten(Call::send, 7).repeated(20));
+  program.inject(interrupt(Call::send).after(5));
+  peer.expect_echo(bytes);
+  program.expect_struck(Call::send, 2);
+
+  likely_mistake(
+      "recv returns how many bytes it put into the buffer; only these are the client's. And it may be interrupted "
+      "(EINTR) before it did anything: that is neither the end of the stream nor an error of the connection.");
+  program.inject(shorten(Call::receive, 3).repeated(20));
+  program.inject(interrupt(Call::receive).after(5));
+  peer.expect_echo(bytes);
+  program.expect_struck(Call::receive, 2);
+}
+
+TEST_F(TcpEcho, client_loses_nothing_to_short_calls_and_interruptions) {
+  TcpListener listener(story(), server, port);
+  const std::string bytes = random.bytes(random.number(1500, 2500));
+  Program& program = start_client({}, {.watched = {Call::receive, Call::send}});
+  program.inject(shorten(Call::send, 11).repeated(20));
+  program.inject(interrupt(Call::send).after(4));
+  program.inject(shorten(Call::receive, 5).repeated(20));
+  program.inject(interrupt(Call::receive).after(4));
+  program.type(bytes);
+  program.end_input();
+  TcpPeer peer = listener.accept();
+
+  likely_mistake(
+      "send returns how many bytes the kernel took, which may be fewer than it was given: the rest is still yours to "
+      "send, before the half-close. An interrupted send (EINTR) has done nothing and is to be made again.");
+  peer.expect_receive(bytes);
+  peer.expect_end();
+  likely_mistake(
+      "recv returns how many bytes it put into the buffer, which may be fewer than you wait for: the client goes on "
+      "until as many came back as it sent. An interrupted recv (EINTR) is no end and no error.");
+  peer.send(bytes);
+  program.expect_exit(0);
+  program.expect_output(bytes);
+  program.expect_struck(Call::send, 2);
+  program.expect_struck(Call::receive, 2);
+}
+
+TEST_F(TcpEchoBulk, slow_reader_gets_every_byte) {
+  Program& program = start_server();
+  TcpPeer peer = connect_client();
+  const std::string bytes = random.bytes(16 * MiB);
+
+  likely_mistake(
+      "The server reads on while the client takes nothing, and keeps all of it in memory: one client that never reads "
+      "could fill the machine. While bytes wait to go back, do not read more; then TCP makes the client wait.");
+  const std::size_t ahead = peer.send_until_stuck(bytes);
+  expect(ahead < 8 * MiB, "the server stops reading while nobody takes its answers",
+         fmt::format("it took {} KiB without getting rid of one byte", ahead / KiB));
+  program.expect_running();
+  likely_mistake(
+      "Somewhere a count is dropped when the other side is slow: send took only a part (or nothing: EAGAIN on a "
+      "non-blocking socket), and the rest was forgotten, or sent twice.");
+  peer.expect_echo(bytes, ahead);
+}
+
+TEST_F(TcpEcho, rest_comes_back_after_half_close) {
+  start_server();
+  TcpPeer peer = connect_client();
+  const std::string bytes = random.bytes(random.number(100000, 150000));
+  likely_mistake(
+      "The server closes as soon as the client has finished sending. Half-closed means: the client says no more, but it "
+      "still listens. First everything that came goes back, then the server closes.");
+  peer.send(bytes);
+  peer.half_close();
+  peer.expect_receive(bytes);
+  likely_mistake(
+      "The server never closes its side. recv returning 0 means that the client has finished: once all is sent back, "
+      "close the connection, or the client waits for ever and the descriptor is lost.");
+  peer.expect_end();
+}
+
+TEST_F(TcpEcho, silent_client_keeps_nobody_waiting) {
+  start_server();
+  const std::vector<TcpPeer> silent = connect_many(client, server.at(port), random.number(3, 8));
+  likely_mistake(
+      "The server serves one client to its end before it turns to the next. A client that says nothing, or never "
+      "leaves, then holds up all the others. Serve whoever has something to say: poll or epoll, or a thread for each.");
+  expect_service();
+  TcpPeer half_said = connect_client();
+  half_said.send("half a sen");
+  half_said.expect_receive("half a sen");
+  expect_service();
+}
+
+TEST_F(TcpEcho, client_that_resets_hurts_nobody) {
+  Program& program = start_server();
+  TcpPeer bystander = connect_client();
+  bystander.send("before");
+  bystander.expect_receive("before");
+
+  likely_mistake(
+      "Writing to a connection that the client has broken off raises SIGPIPE, which ends the whole process unless it is "
+      "ignored or send is told not to raise it; and an error on one connection must end that connection alone.");
+  {
+    // Stopped, the server finds all of it at once: the bytes, the end, and that nobody will take the answer.
+    program.pause();
+    TcpPeer rude = connect_client();
+    rude.send(random.words(20));
+    rude.half_close();
+    rude.reset();
+    program.resume();
+  }
+  bystander.send("after");
+  bystander.expect_receive("after");
+  {
+    TcpPeer rude = connect_client();
+    (void)rude.send_until_stuck(random.bytes(100000));
+    rude.reset();
+  }
+  bystander.send("and again");
+  bystander.expect_receive("and again");
+  expect_service();
+  program.expect_running();
+}
+
+TEST_F(TcpEcho, client_that_vanishes_hurts_nobody) {
+  Program& program = start_server();
+  TcpPeer bystander = connect_client();
+  TcpPeer lost = connect_client();
+  (void)lost.send_until_stuck(random.bytes(1 * MiB));
+  step("the cable of that client is cut: nothing comes from it or reaches it any more");
+  wire.rule(drop(tcp.from_port(lost.local().port()) || tcp.to_port(lost.local().port())));
+
+  likely_mistake(
+      "The server waits for a client that has gone without a word: in a send that nobody takes, or a recv that nothing "
+      "ends. TCP may need many minutes to notice; meanwhile the others must be served.");
+  bystander.send("still here");
+  bystander.expect_receive("still here");
+  expect_service();
+  program.expect_running();
+}
+
+TEST_F(TcpEcho, failing_accept_does_not_end_the_server) {
+  constexpr unsigned room = 24;  // descriptors
+  Program& program = start_server({.watched = {Call::accept}, .limits = {.files = room}});
+  likely_mistake(
+      "accept can fail for reasons that pass: the client has gone already (ECONNABORTED), a signal came (EINTR). The "
+      "next call will do: such an error must not end the server.");
+  program.inject(fail_with(Call::accept, ECONNABORTED));
+  program.inject(interrupt(Call::accept));
+  expect_service();
+  program.expect_struck(Call::accept, 2);
+
+  likely_mistake(
+      "With no descriptor left (EMFILE) accept fails at once, while the client still waits: calling it again "
+      "immediately fails again, round and round. Wait a little, or until a connection has ended.");
+  std::vector<TcpPeer> crowd = connect_many(client, server.at(port), room + 10);
+  std::this_thread::sleep_for(100ms);  // time to take those it can take
+  program.expect_idle(300ms, "more clients wait than it has descriptors for");
+  program.expect_running();
+  step("the crowd leaves");
+  crowd.clear();
+  likely_mistake("Once descriptors are free again, the server must take clients again.");
+  expect_service();
+}
+
+TEST_F(TcpEchoBulk, client_reads_while_it_writes) {
+  TcpListener listener(story(), server, port);
+  const std::string bytes = random.bytes(4 * MiB);
+  Program& program = start_client({}, {.input = bytes, .limits = {.output = 8 * MiB}});
+  TcpPeer peer = listener.accept();
+  likely_mistake(
+      "The client sends everything before it reads anything. The server answers meanwhile; when both sides' buffers are "
+      "full, each waits for the other to read, for ever. Read while you write: wait for whichever is possible.");
+  const std::string received = peer.echo_everything();
+  expect(received == bytes, "the whole input arrives", fmt::format("{} of {} bytes did", received.size(), bytes.size()));
+  program.expect_exit(0);
+  program.expect_output(bytes);
+}
+
+TEST_F(TcpEcho, client_stops_when_all_came_back) {
+  TcpListener listener(story(), server, port);
+  const std::vector<std::string> words = {random.words(1), random.words(1), random.words(1)};
+  const std::string message = words[0] + " " + words[1] + " " + words[2];
+  Program& program = start_client(words);
+  TcpPeer peer = listener.accept();
+  likely_mistake("The words of the message are sent as they were typed: with one space between them, nothing after them.");
+  peer.expect_receive(message);
+  likely_mistake(
+      "After its input the client does not tell the server that no more will come. shutdown for writing does (it sends "
+      "FIN), and leaves the other direction open for the answer.");
+  peer.expect_end();
+  likely_mistake(
+      "Everything has come back, but the client goes on waiting, perhaps for the server to close. It knows how much it "
+      "sent: once so much has come back, it is done.");
+  peer.send(message);
+  program.expect_exit(0);
+  program.expect_output(message);
+}
+
+TEST_F(TcpEcho, client_reports_a_wrong_number_of_bytes) {
+  TcpListener listener(story(), server, port);
+  const std::string message = random.words(4);
+  const std::string where = server.at(port).to_string();
+  {
+    Program& program = start_client({message});
+    TcpPeer peer = listener.accept();
+    peer.expect_receive(message);
+    peer.send(message.substr(0, random.number(1, message.size() - 1)));
+    peer.close();
+    likely_mistake(
+        "recv returning 0 means that the server has closed. If less came back than was sent, that is an error to be "
+        "reported, with exit status 1: whoever uses the program must not take a part for the whole.");
+    program.expect_exit(1);
+    program.expect_error({where});
+  }
+  Program& program = start_client({message});
+  TcpPeer peer = listener.accept();
+  peer.expect_receive(message);
+  peer.send(message + " and more");
+  likely_mistake("More came back than was sent: whatever that server is, it is no echo, and the client must say so.");
+  program.expect_exit(1);
+  program.expect_error({where});
+}
+
+TEST_F(TcpEcho, server_restarts_at_once_on_its_port) {
+  Program& first = start_server();
+  TcpPeer peer = connect_client();
+  peer.send("in the middle of");
+  peer.expect_receive("in the middle of");
+  first.kill();
+  peer.expect_gone();
+  likely_mistake(
+      "The kernel keeps the old connection for a while after its end (TIME_WAIT), and with it the port. A server that "
+      "sets SO_REUSEADDR before bind may have the port all the same.");
+  start_server();
+  expect_service();
+}
+
+TEST_F(TcpEcho, occupied_port_and_refusal_are_clear_errors) {
+  const std::string where = server.at(port).to_string();
+  likely_mistake(
+      "An operation that fails must end the program with status 1 and one line on standard error that says which "
+      "operation, on which address, and why (strerror of errno, taken before any other call can change it).");
+  Program& refused = start_client({"anybody?"});
+  refused.expect_exit(1);
+  refused.expect_error({"connect", where, "refused"});
+
+  const TcpListener occupant(story(), server, port);
+  Program& second = run(server, {"server", server.at(0).host(), "-p", std::to_string(port)});
+  second.expect_exit(1);
+  second.expect_error({"bind", where, "in use"});
+}
+
+/// Gives this process room for a thousand sockets and more.
+void raise_own_descriptor_limit(rlim_t wanted) {
+  rlimit limit{};
+  must(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
+  must(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+  if (limit.rlim_cur < wanted) throw std::runtime_error("open files: the machine allows too few (ulimit -n)");
+}
+
+TEST_F(TcpEcho, thousand_clients_are_served_at_once) {
+  constexpr std::size_t thousand = 1000;
+  raise_own_descriptor_limit(2 * thousand);
+  Program& program = start_server();
+  likely_mistake(
+      "Something does not reach a thousand: an array of fixed size, select with its 1024 descriptors, a thread or "
+      "process for each where the system allows fewer, or a list that is searched for each event.");
+  std::vector<TcpPeer> peers = connect_many(client, server.at(port), thousand);
+  step("each sends its own 16 bytes, then each expects them back");
+  std::vector<std::string> texts;
+  for (TcpPeer& peer : peers) {
+    texts.push_back(random.bytes(16));
+    must(send(peer.fd(), texts.back().data(), texts.back().size(), MSG_NOSIGNAL), "send");
+  }
+  const auto deadline = Clock::now() + patience;
+  for (std::size_t i = 0; i < thousand; ++i) {
+    std::string got(16, '\0');
+    std::size_t have = 0;
+    while (have < got.size()) {
+      pollfd ready{peers[i].fd(), POLLIN, 0};
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+      const bool came = poll(&ready, 1, std::max(0, static_cast<int>(left.count()))) > 0;
+      const ssize_t count = came ? recv(peers[i].fd(), got.data() + have, got.size() - have, MSG_DONTWAIT) : 0;
+      expect(count > 0, "every client gets its 16 bytes",
+             fmt::format("connection {} got {}; {}", i + 1, have, program.condition()));
+      have += static_cast<std::size_t>(count);
+    }
+    expect(got == texts[i], "every client gets its own bytes", fmt::format("connection {} got somebody else's", i + 1));
+  }
+}
+
+/// The simplest echo server that serves many: what a round trip costs on this machine at this moment.
+class ReferenceServer {
+ public:
+  explicit ReferenceServer(const Address& address) : listener_(must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
+    must(bind(listener_.get(), address.data(), *address.size()), "bind");
+    must(listen(listener_.get(), 1024), "listen");
+    thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
+  }
+
+  [[nodiscard]] Address address() const { return local_address(listener_.get()); }
+
+ private:
+  void serve(const std::stop_token& stop) {
+    const Descriptor epoll(must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+    std::map<int, Descriptor> clients;
+    const auto watch = [&](int fd) {
+      epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+      must(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+    };
+    watch(listener_.get());
+    std::array<epoll_event, 64> events{};
+    std::array<char, 4096> buffer{};
+    while (!stop.stop_requested()) {
+      const int count = epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 20);
+      for (int i = 0; i < count; ++i) {
+        const int fd = events[static_cast<std::size_t>(i)].data.fd;
+        if (fd == listener_.get()) {
+          Descriptor accepted(accept4(fd, nullptr, nullptr, SOCK_CLOEXEC));
+          if (!accepted) continue;
+          watch(accepted.get());
+          clients.emplace(accepted.get(), std::move(accepted));
+        } else if (const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT); got > 0) {
+          (void)send(fd, buffer.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL);
+        } else if (got == 0) {
+          clients.erase(fd);
+        }
+      }
+    }
+  }
+
+  Descriptor listener_;
+  std::jthread thread_;
+};
+
+/// Time for this many round trips of 64 bytes over these connections, one after another on each, all at once.
+std::chrono::nanoseconds time_of_round_trips(std::vector<TcpPeer>& peers, std::size_t trips) {
+  const Descriptor epoll(must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+  const std::string message(64, 'x');
+  std::array<char, 64> buffer{};
+  std::map<int, std::size_t> missing;
+  for (const TcpPeer& peer : peers) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = peer.fd()}};
+    must(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, peer.fd(), &event), "epoll_ctl");
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  for (const TcpPeer& peer : peers) {
+    missing[peer.fd()] = message.size();
+    must(send(peer.fd(), message.data(), message.size(), MSG_NOSIGNAL), "send");
+  }
+  std::array<epoll_event, 64> events{};
+  std::size_t done = 0;
+  while (done < trips) {
+    const int count = epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 5000);
+    if (count <= 0) return std::chrono::hours(1);  // it has stopped answering: no rate at all
+    for (int i = 0; i < count; ++i) {
+      const int fd = events[static_cast<std::size_t>(i)].data.fd;
+      const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (got <= 0) return std::chrono::hours(1);
+      missing[fd] -= static_cast<std::size_t>(got);
+      if (missing[fd] > 0) continue;
+      ++done;
+      missing[fd] = message.size();
+      (void)send(fd, message.data(), message.size(), MSG_NOSIGNAL);
+    }
+  }
+  return std::chrono::steady_clock::now() - begin;
+}
+
+/// Alone on the machine, as far as the other checks go: rates are compared.
+class TcpEchoAlone : public TcpEcho {};
+
+TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
+  constexpr std::size_t connections = 64, trips = 2000;
+  constexpr unsigned attempts = 6;  // what slows the machine for a moment does not hit all of them
+  start_server();
+  std::optional<ReferenceServer> reference;
+  {
+    const auto inside = server.visit();
+    reference.emplace(server.at(0));
+  }
+  std::vector<TcpPeer> ours = connect_many(server, reference->address(), connections);
+  std::vector<TcpPeer> theirs = connect_many(server, server.at(port), connections);
+  step(fmt::format("{} round trips with each, in turn, up to {} times", trips, attempts));
+  likely_mistake(
+      "Each round trip costs too much: many small calls for one message, a list of all clients walked for each event, a "
+      "sleep or a timer somewhere, or Nagle's algorithm that holds small answers back.");
+  double best = 0;
+  for (unsigned i = 0; i < attempts && best < 0.5; ++i) {
+    const auto slowness = time_of_round_trips(theirs, trips);
+    best = std::max(best, static_cast<double>(time_of_round_trips(ours, trips).count()) / static_cast<double>(slowness.count()));
+  }
+  expect(best >= 0.5, "at least half of the reference's round trips a second", fmt::format("{:.2f} of them", best));
+}
+
+TEST_F(TcpEcho, idle_server_uses_no_processor) {
+  Program& program = start_server();
+  likely_mistake(
+      "The server asks again and again instead of waiting to be told: a loop over non-blocking calls, poll with a time "
+      "limit of 0, or a wait for room to write (which there nearly always is) while there is nothing to write.");
+  const std::vector<TcpPeer> silent = connect_many(client, server.at(port), 10);
+  expect_service();
+  program.expect_idle(300ms, "all clients are silent");
+  TcpPeer deaf = connect_client();
+  (void)deaf.send_until_stuck(random.bytes(4 * MiB));
+  program.expect_idle(300ms, "a client does not read");
+}
+
+TEST_F(TcpEcho, sigterm_drains_and_exits) {
+  Program& program = start_server();
+  TcpPeer peer = connect_client();
+  const std::string bytes = random.bytes(100000);
+  peer.send(bytes);
+  program.terminate();
+  likely_mistake("After SIGTERM the server still takes new clients: the listening socket is to be closed first.");
+  expect_refusal(client, server.at(port));
+  likely_mistake(
+      "After SIGTERM the server leaves its clients in the middle. What they have sent goes back, and each ends its "
+      "connection when it likes; only then the server exits, with status 0.");
+  peer.expect_receive(bytes);
+  peer.half_close();
+  peer.expect_end();
+  program.expect_exit(0);
+}
+
+TEST_F(TcpEcho, runs_alone_in_an_empty_container) {
+  likely_mistake(
+      "The program needs a file at run time that is not there: a shared library, a configuration, a log, the name "
+      "service's. An empty container holds nothing but the program.");
+  start_server({.bare = true});
+  const std::string message = random.words(3);
+  Program& program = start_client({message}, {.bare = true});
+  program.expect_exit(0);
+  program.expect_output(message);
+}
+
+}  // namespace
+}  // namespace wirelab

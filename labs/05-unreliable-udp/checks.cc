@@ -1,0 +1,516 @@
+// What a client must do on a network that loses datagrams, and a server that loses them on purpose. Times are read off
+// the cable. The names are those of lab.toml, where the points are.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "common/error.hh"
+#include "grader/checks/check.hh"
+
+namespace wirelab {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string answer_to(std::size_t length) { return fmt::format("Your data was {} bytes long", length); }
+
+/// A client and a server on one cable.
+class UnreliableUdp : public Check {
+ protected:
+  Program& start_server(const std::vector<std::string>& options, std::uint16_t at = 0) {
+    std::vector<std::string> arguments = {"server", server.at(0).host(), "-p", std::to_string(at == 0 ? port : at)};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return run(server, arguments).expect_bound(at == 0 ? port : at);
+  }
+
+  Program& start_client(const std::vector<std::string>& options = {}, Circumstances how = {}) {
+    std::vector<std::string> arguments = {"client", server.at(0).host(), "-p", std::to_string(port), message};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return run(client, arguments, how);
+  }
+
+  /// The next request, for a check that plays the server itself; the story tells of it.
+  UdpPeer::Datagram expect_request(UdpPeer& peer) {
+    UdpPeer::Datagram request = peer.expect_datagram();
+    if (requests.empty() || requests.back() != request.bytes) requests.push_back(request.bytes);
+    return request;
+  }
+
+  std::vector<std::string> address = random.neighbours(3);
+  Host& client = net.host("client", address[0]);
+  Host& server = net.host("server", address[1]);
+  Segment& wire = net.link(client, server);
+  const std::uint16_t port = random.port();
+  const std::string message = random.words(3);
+  const Match request = udp.from(client).to_port(port);
+  const Match answer = udp.from(server).from_port(port);
+  std::vector<std::string> requests;
+};
+
+// ---- the server -----------------------------------------------------------------------------------------------------
+
+TEST_F(UnreliableUdp, answer_tells_the_length_of_the_request) {
+  start_server({"--drop", "0"});
+  UdpPeer peer(story(), client, 0);
+  likely_mistake(
+      "The length in the answer is not that of the datagram. recvfrom returns it, 0 for an empty one, which is a datagram "
+      "like any other; strlen or the size of the buffer is not it. The largest holds 65,507 bytes.");
+  for (const std::size_t length : {std::size_t{5}, std::size_t{1}, std::size_t{0}, random.number(20, 1400), std::size_t{65507}}) {
+    peer.send(random.bytes(length), server.at(port));
+    const auto came = peer.expect_datagram();
+    expect(came.bytes == answer_to(length), "the answer \"" + answer_to(length) + "\"", "it is \"" + came.bytes + "\"");
+    expect(came.from == server.at(port), "an answer from " + server.at(port).to_string(), "it is from " + came.from.to_string());
+  }
+}
+
+/// A number of requests of different lengths, and which of them were answered.
+class Survey {
+ public:
+  Survey(UdpPeer& peer, const Address& server) : peer_(peer), server_(server) {}
+
+  /// Sends requests of 1, 2, ... `count` bytes, then probes until one of them is answered: a server that takes one
+  /// request after the other has then decided about all. Without any answer to a probe it gives up after `probes`.
+  void run(std::size_t count, std::size_t probes) {
+    for (std::size_t length = 1; length <= count; ++length) {
+      send(length);
+      while (const auto came = peer_.receive(0ns)) note(*came);
+    }
+    for (std::size_t probe = 1; probe <= probes; ++probe) {
+      send(count + probe);
+      const auto deadline = std::chrono::steady_clock::now() + 250ms;
+      while (std::chrono::steady_clock::now() < deadline && answered_.upper_bound(count) == answered_.end()) {
+        if (const auto came = peer_.receive(5ms)) note(*came);
+      }
+      if (answered_.upper_bound(count) != answered_.end()) break;
+    }
+  }
+
+  [[nodiscard]] std::size_t sent() const { return sent_; }
+  [[nodiscard]] std::size_t answered() const { return answered_.size(); }
+
+  /// One letter for each of the first `count` requests: answered or lost.
+  [[nodiscard]] std::string pattern(std::size_t count) const {
+    std::string text;
+    for (std::size_t length = 1; length <= count; ++length) text += answered_.contains(length) ? '+' : '-';
+    return text;
+  }
+
+ private:
+  void send(std::size_t length) {
+    const std::string bytes(length, 'x');
+    must(sendto(peer_.fd(), bytes.data(), bytes.size(), 0, server_.data(), *server_.size()), "sendto");
+    ++sent_;
+  }
+
+  void note(const UdpPeer::Datagram& came) {
+    std::size_t length = 0;
+    if (std::sscanf(came.bytes.c_str(), "Your data was %zu bytes long", &length) == 1) answered_.insert(length);
+  }
+
+  UdpPeer& peer_;
+  Address server_;
+  std::size_t sent_ = 0;
+  std::set<std::size_t> answered_;
+};
+
+/// Waits until the server has printed as many lines that name the peer as it got requests; returns how many say that a
+/// request was dropped.
+std::size_t count_dropped(Program& program, Story& story, const Address& peer, std::size_t requests) {
+  story.step(fmt::format("server: a line that names {} for each of {} requests", peer.to_string(), requests));
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    std::size_t named = 0, dropped = 0;
+    const std::vector<Line> lines = program.process().lines();
+    for (const Line& line : lines) {
+      if (line.text.find(peer.to_string()) == std::string::npos) continue;
+      ++named;
+      if (line.text.find("dropped") != std::string::npos) ++dropped;
+    }
+    if (named >= requests) return dropped;
+    if (!program.process().wait_for_lines(lines.size(), deadline)) {
+      story.fail(fmt::format("{} lines that name {}", requests, peer.to_string()), fmt::format("{}; {}", named, program.condition()));
+    }
+  }
+}
+
+TEST_F(UnreliableUdp, drop_rate_is_the_one_asked_for) {
+  constexpr std::size_t count = 500;
+  const double probability = static_cast<double>(random.number(25, 75)) / 100.0;
+  Program& program = start_server({"--drop", fmt::format("{:.2f}", probability), "--seed", std::to_string(random.number(1, 1000000))});
+  UdpPeer peer(story(), client, 0);
+  Survey survey(peer, server.at(port));
+  step(fmt::format("client: {} requests of different lengths", count));
+  survey.run(count, 40);
+  const std::size_t lost = survey.sent() - survey.answered();
+  const double rate = static_cast<double>(lost) / static_cast<double>(survey.sent());
+  const double margin = 5 * std::sqrt(probability * (1 - probability) / static_cast<double>(survey.sent()));
+  likely_mistake(
+      "Requests are dropped with another probability than asked for: the comparison the wrong way round, a percentage "
+      "taken for a part of 1, or a whole-number division. Draw a number from 0 to 1 for each request, and compare.");
+  step("client: count the answers");
+  expect(std::abs(rate - probability) <= margin, fmt::format("about {:.0f}% of {} requests are not answered", 100 * probability, survey.sent()),
+         fmt::format("{:.0f}% were not", 100 * rate));
+  likely_mistake("The server's lines must tell what became of each request: they name the client, and end in \"dropped\" for those it drops.");
+  const std::size_t said = count_dropped(program, story(), peer.local(), survey.sent());
+  expect(said == lost, fmt::format("{} lines say \"dropped\", one for each request without an answer", lost), fmt::format("{} do", said));
+}
+
+TEST_F(UnreliableUdp, same_seed_drops_the_same_requests) {
+  constexpr std::size_t count = 64;
+  const std::uint64_t seed = random.number(1, 1000000);
+  const auto pattern = [&](std::uint64_t with, std::uint16_t at) {
+    start_server({"--drop", "0.5", "--seed", std::to_string(with)}, at);
+    UdpPeer peer(story(), client, 0);
+    Survey survey(peer, server.at(at));
+    step(fmt::format("client: {} requests to port {}", count, at));
+    survey.run(count, 40);
+    return survey.pattern(count);
+  };
+  const auto port_at = [&](int i) { return static_cast<std::uint16_t>(port + i); };
+  const std::string first = pattern(seed, port_at(1));
+  likely_mistake(
+      "The seed does not decide which requests are dropped. Seed one generator with it when the server starts, draw from "
+      "it once for each request, and from nothing else (no std::random_device, no time).");
+  const std::string again = pattern(seed, port_at(2));
+  expect(again == first, "the same requests are answered again: " + first, "this time: " + again);
+  likely_mistake("Another seed must give other numbers: the seed that was given is not used.");
+  const std::string other = pattern(seed + 1, port_at(3));
+  expect(other != first, "with another seed other requests are answered", "exactly the same are: " + other);
+}
+
+TEST_F(UnreliableUdp, zero_never_drops_and_one_never_answers) {
+  constexpr std::size_t count = 60;
+  likely_mistake("At the ends of the range the comparison is off by a hair: of numbers from [0, 1), none is below 0 and all are below 1.");
+  {
+    start_server({"--drop", "0"});
+    UdpPeer peer(story(), client, 0);
+    Survey survey(peer, server.at(port));
+    step(fmt::format("client: {} requests to the server that never drops", count));
+    survey.run(count, 1);
+    expect(survey.pattern(count) == std::string(count, '+'), "every request is answered", "answered are: " + survey.pattern(count));
+  }
+  const auto other = static_cast<std::uint16_t>(port + 1);
+  Program& program = start_server({"--drop", "1"}, other);
+  UdpPeer peer(story(), client, 0);
+  Survey survey(peer, server.at(other));
+  step(fmt::format("client: {} requests to the server that always drops", count));
+  survey.run(count, 1);
+  const std::size_t dropped = count_dropped(program, story(), peer.local(), survey.sent());
+  expect(survey.answered() == 0, "no request is answered", fmt::format("{} of {} are", survey.answered(), survey.sent()));
+  expect(dropped == survey.sent(), "each line says \"dropped\"", fmt::format("{} of {} do", dropped, survey.sent()));
+}
+
+/// The same datagram, as if sent from port 0, to which nothing can be sent back (RFC 768: a source port is optional).
+Bytes from_port_zero(const Frame& frame) {
+  constexpr std::size_t udp_header = 14 + 20;  // Ethernet and IPv4 without options
+  Bytes bytes(frame.bytes().begin(), frame.bytes().end());
+  for (const std::size_t at : {0u, 1u, 6u, 7u}) bytes[udp_header + at] = std::byte{0};  // port; no checksum
+  return bytes;
+}
+
+TEST_F(UnreliableUdp, server_survives_what_cannot_be_answered) {
+  Program& program = run(server, {"server", server.at(0).host(), "-p", std::to_string(port), "--drop", "0"},
+                         {.watched = {Call::receive}});
+  program.expect_bound(port);
+  UdpPeer peer(story(), client, 0);
+  const auto expect_service = [&](std::size_t length) {
+    peer.send(random.bytes(length), server.at(port));
+    const auto came = peer.expect_datagram();
+    expect(came.bytes == answer_to(length), "the answer \"" + answer_to(length) + "\"", "it is \"" + came.bytes + "\"");
+  };
+  expect_service(7);
+  likely_mistake(
+      "One request that cannot be answered ends the whole server. When sendto fails, that is the misfortune of one "
+      "client; the server goes on with the next request.");
+  const auto before = await_frames(wire, request, 1, "request");
+  step("a request arrives whose sender claims port 0, to which nothing can be sent");
+  wire.inject(from_port_zero(before.front().frame));
+  expect_service(8);
+  {
+    UdpPeer gone(story(), client, 0);
+    gone.send("bye", server.at(port));
+  }
+  step("its sender has gone: the answer meets a closed port");
+  expect_service(9);
+  likely_mistake("A call that a signal interrupted (EINTR) has received nothing: that is no request and no reason to end.");
+  program.inject(interrupt(Call::receive));
+  expect_service(10);
+  expect_service(11);
+  program.expect_struck(Call::receive);
+  program.expect_running();
+}
+
+// ---- the client -----------------------------------------------------------------------------------------------------
+
+TEST_F(UnreliableUdp, client_prints_the_answer_and_asks_no_more) {
+  UdpPeer peer(story(), server, port);
+  Program& program = start_client();
+  const auto came = expect_request(peer);
+  expect(came.bytes == message, "a request that carries the message \"" + message + "\"", "it carries \"" + came.bytes + "\"");
+  const std::string text = fmt::format("Your data was {} bytes long", random.number(100, 999));
+  peer.send(text, came.from);
+  likely_mistake("The answer that came is to be printed as it is, on one line, and the client is done.");
+  program.expect_exit(0);
+  program.expect_line({text});
+  likely_mistake("The client goes on asking although it has its answer: leave the loop once it came.");
+  step("on the cable: no request after the answer");
+  const auto answered = wire.frames(answer).front().arrived.value();
+  for (const CapturedFrame& one : wire.frames(request)) {
+    // A request that leaves in the same moment as the answer comes is nobody's mistake.
+    expect(one.time < answered + 20ms, "no request after the answer",
+           fmt::format("one left {:.0f} ms after it", std::chrono::duration<double, std::milli>(one.time - answered).count()));
+  }
+}
+
+TEST_F(UnreliableUdp, silence_doubles_the_wait) {
+  UdpPeer silent(story(), server, port);
+  Program& program = start_client();
+  likely_mistake(
+      "The waits are not the ones asked for: first 0.1 s, then each twice as long as the one before. Look at the times "
+      "between the requests: are they all the same, do they grow by the same amount, is the first one right?");
+  const auto tries = await_frames(wire, request, 5, "request", 15s);
+  expect_gaps(tries, {100ms, 200ms, 400ms, 800ms}, program);
+}
+
+TEST_F(UnreliableUdp, client_gives_up_when_the_wait_would_pass_two_seconds) {
+  UdpPeer silent(story(), server, port);
+  Program& program = start_client();
+  likely_mistake(
+      "The number of tries is wrong: after the fifth request the client waits 1.6 s; the next wait would be 3.2 s, more "
+      "than 2 s, and so there is no sixth request. It must end, with status 1 and a word about the server.");
+  const auto tries = await_frames(wire, request, 5, "request", 15s);
+  program.expect_exit(1, 15s);
+  const auto ended = program.process().exit()->time;
+  program.expect_error({server.at(port).to_string()});
+  expect_frames(wire, request, 5, "request");
+  likely_mistake("The last wait is cut short, or left out: the fifth request deserves its answer for 1.6 s, too.");
+  step("the end comes 1.6 s after the last request");
+  const auto waited = std::chrono::duration<double>(ended - tries.back().time).count();
+  expect(waited > 1.5, "1.6 s of waiting after the last request", fmt::format("only {:.2f} s", waited));
+}
+
+TEST_F(UnreliableUdp, every_try_carries_the_same_request) {
+  UdpPeer silent(story(), server, port);
+  start_client();
+  const auto tries = await_frames(wire, request, 4, "request", 15s);
+  likely_mistake(
+      "The tries differ. It is one request, asked again: the same bytes, so that it does not matter which of them arrives; "
+      "and from the same socket, because an answer to the first try goes to the port the first try came from.");
+  step("compare the requests");
+  for (const CapturedFrame& one : tries) {
+    const Headers& is = one.frame.headers();
+    expect(is.payload == message, "each request carries \"" + message + "\"", "one carries \"" + is.payload + "\"");
+    expect(is.source == tries.front().frame.headers().source, "each request comes from " + tries.front().frame.headers().source.to_string(),
+           "one comes from " + is.source.to_string());
+    expect(is.destination == server.at(port), "each request goes to " + server.at(port).to_string(), "one goes to " + is.destination.to_string());
+  }
+}
+
+TEST_F(UnreliableUdp, lost_request_is_recovered) {
+  const auto losses = static_cast<unsigned>(random.number(1, 3));
+  wire.rule(drop_first(request, losses));
+  start_server({"--drop", "0"});
+  Program& program = start_client();
+  likely_mistake("A request that gets lost makes no sound: when no answer comes in time, ask again.");
+  program.expect_exit(0);
+  program.expect_line({answer_to(message.size())});
+  step(fmt::format("on the cable: {} requests were lost and one was answered", losses));
+  expect(wire.count(request) > losses, fmt::format("more than {} requests", losses), fmt::format("{}", wire.count(request)));
+}
+
+TEST_F(UnreliableUdp, lost_answer_is_recovered) {
+  const auto losses = static_cast<unsigned>(random.number(1, 3));
+  wire.rule(drop_first(answer, losses));
+  Program& peer = start_server({"--drop", "0"});
+  Program& program = start_client();
+  likely_mistake(
+      "When the answer gets lost, the client asks again and the server sees a request it has answered before. It must "
+      "answer again: it cannot know which of its answers arrived.");
+  program.expect_exit(0);
+  program.expect_line({answer_to(message.size())});
+  peer.expect_running();
+}
+
+TEST_F(UnreliableUdp, answer_in_the_last_moment_counts) {
+  UdpPeer peer(story(), server, port);
+  Program& program = start_client();
+  const auto tries = await_frames(wire, request, 5, "request", 15s);
+  const auto from = expect_request(peer).from;
+  step("wait 1.3 of the 1.6 s");
+  std::this_thread::sleep_until(tries.back().time + 1300ms);
+  const std::string text = answer_to(message.size());
+  peer.send(text, from);
+  if (const auto sent = wire.frames(answer); sent.empty() || sent.front().time > tries.back().time + 1500ms) {
+    (void)await_frames(wire, answer, 1, "answer");
+    if (wire.frames(answer).front().time > tries.back().time + 1500ms) {
+      story().cannot_judge("the machine was too busy to send the answer in time", true);
+    }
+  }
+  likely_mistake(
+      "The answer came in time, but the client had stopped listening: a wait that is cut short, a new socket for each "
+      "try (answers to the old ones are lost with it), or a count of tries that ends before the last wait.");
+  program.expect_exit(0);
+  program.expect_line({text});
+}
+
+TEST_F(UnreliableUdp, interruptions_do_not_change_the_wait) {
+  Host& stranger = net.host("stranger", address[2]);
+  Host& second_port = server;  // a stranger may also sit on the right host, at the wrong port
+  net.segment({&stranger});
+  UdpPeer silent(story(), server, port);
+  UdpPeer intruder(story(), second_port, 0);
+  Program& program = start_client({}, {.watched = {Call::wait, Call::receive}});
+  likely_mistake(
+      "Something that is no answer changes the wait. A call that a signal interrupts (EINTR) has to go on for what is "
+      "left of the time: neither from the beginning nor as if the time were over. And a stranger's datagram is no answer: "
+      "a connected socket does not even hear of it.");
+  program.inject(interrupt(Call::wait).after(1).repeated(3));
+  program.inject(interrupt(Call::receive).after(1).repeated(3));
+  const auto third = await_frames(wire, request, 3, "request", 15s).back();
+  const Address client_end = third.frame.headers().source;
+  for (int i = 1; i <= 3; ++i) {
+    std::this_thread::sleep_until(third.time + i * 100ms);
+    intruder.send("Your data was 0 bytes long", client_end);
+  }
+  const auto fourth = await_frames(wire, request, 4, "request", 15s).back();
+  std::this_thread::sleep_until(fourth.time + 300ms);
+  program.pause();
+  program.resume();
+  const auto tries = await_frames(wire, request, 5, "request", 15s);
+  expect_gaps(tries, {100ms, 200ms, 400ms, 800ms}, program);
+  program.expect_running();
+}
+
+TEST_F(UnreliableUdp, refused_port_ends_at_once) {
+  Program& program = start_client();
+  likely_mistake(
+      "The server's host said at once that nobody uses that port (ICMP port unreachable), but the client did not hear it: "
+      "only a connected UDP socket is told, as an error of its next call. Then it is of no use to wait or to ask again.");
+  program.expect_exit(1);
+  program.expect_error({server.at(port).to_string(), "refused"});
+  expect_frames(wire, request, 1, "request");
+}
+
+// ---- stretch --------------------------------------------------------------------------------------------------------
+
+TEST_F(UnreliableUdp, late_answer_is_not_taken_for_the_present_one) {
+  {
+    const auto other = static_cast<std::uint16_t>(port + 1);
+    start_server({"--drop", "0"}, other);
+    UdpPeer asker(story(), client, 0);
+    const std::string number = fmt::format("#{} ", random.number(10, 99999));
+    likely_mistake("The server's answer begins with the number that the request carried, and the number is no part of the data.");
+    asker.send(number + "hello", server.at(other));
+    const auto came = asker.expect_datagram();
+    expect(came.bytes == number + answer_to(5), "the answer \"" + number + answer_to(5) + "\"", "it is \"" + came.bytes + "\"");
+  }
+  UdpPeer peer(story(), server, port);
+  Program& program = start_client({"--count", "2"});
+  const auto next = [&](const std::string& number) {
+    auto came = expect_request(peer);
+    while (requests.size() > 1 && came.bytes.starts_with("#1 ") && number != "#1 ") came = expect_request(peer);
+    expect(came.bytes == number + message, "the request \"" + number + message + "\"", "it is \"" + came.bytes + "\"");
+    return came.from;
+  };
+  (void)next("#1 ");
+  const Address from = next("#1 ");
+  peer.send("#1 the first answer", from);
+  requests.push_back("");
+  (void)next("#2 ");
+  likely_mistake(
+      "The first request was sent twice, and so answered twice. The second answer came while the client waited for the "
+      "answer to its next request, and was taken for it. Only an answer with the number of the present request counts.");
+  peer.send("#1 the first answer, late", from);
+  peer.send("#2 the second answer", from);
+  program.expect_exit(0);
+  program.expect_output("#1 the first answer\n#2 the second answer\n");
+}
+
+TEST_F(UnreliableUdp, jitter_spreads_the_waits) {
+  constexpr double jitter = 0.5;
+  const std::vector<double> nominal = {0.1, 0.2, 0.4, 0.8};
+  UdpPeer silent(story(), server, port);
+  start_client({"--jitter", "0.5"});
+  start_client({"--jitter", "0.5"});
+  const auto both = await_frames(wire, request, 10, "request", 20s);
+  likely_mistake(
+      "With jitter each wait is drawn anew, evenly from half to one and a half times what it would have been; the wait "
+      "that is doubled next time is the one without the jitter.");
+  step("the times between the requests of each client are spread, within half and one and a half");
+  std::map<std::uint16_t, std::vector<CapturedFrame>> by_client;
+  for (const CapturedFrame& one : both) by_client[one.frame.headers().source.port()].push_back(one);
+  double least = 10, most = 0;
+  for (const auto& [from, tries] : by_client) {
+    expect(tries.size() == 5, "5 requests from each client", fmt::format("{} from port {}", tries.size(), from));
+    for (std::size_t i = 0; i < nominal.size(); ++i) {
+      const double part = std::chrono::duration<double>(tries[i + 1].time - tries[i].time).count() / nominal[i];
+      const std::string seen = fmt::format("{:.2f} times {} ms", part, nominal[i] * 1000);
+      expect(part > 1 - jitter - 0.03, "no wait shorter than half", seen);
+      expect(part < (1 + jitter) * 1.5 + 0.04 / nominal[i], "no wait much longer than one and a half times", seen);
+      least = std::min(least, part);
+      most = std::max(most, part);
+    }
+  }
+  expect(most - least > 0.1, "waits that differ by chance", fmt::format("all lie between {:.2f} and {:.2f} of the usual", least, most));
+}
+
+/// What RFC 6298, section 2, makes of a row of measured round trips, in seconds.
+double retransmission_timeout(const std::vector<double>& round_trips) {
+  double smoothed = 0, variation = 0;
+  for (std::size_t i = 0; i < round_trips.size(); ++i) {
+    const double measured = round_trips[i];
+    variation = i == 0 ? measured / 2 : 0.75 * variation + 0.25 * std::abs(smoothed - measured);
+    smoothed = i == 0 ? measured : 0.875 * smoothed + 0.125 * measured;
+  }
+  return smoothed + std::max(0.001, 4 * variation);
+}
+
+std::chrono::milliseconds in_ms(double seconds) { return std::chrono::milliseconds(std::lround(seconds * 1000)); }
+
+TEST_F(UnreliableUdp, first_wait_follows_the_round_trips) {
+  constexpr std::size_t measured = 3;
+  wire.rule(delay(answer, 60ms));
+  UdpPeer peer(story(), server, port);
+  Program& program = start_client({"--adaptive", "--count", std::to_string(measured + 1)});
+  for (std::size_t i = 1; i <= measured; ++i) {
+    const auto came = expect_request(peer);
+    const std::string number = fmt::format("#{} ", i);
+    if (!came.bytes.starts_with(number) && i > 1 && came.bytes.starts_with(fmt::format("#{} ", i - 1))) {
+      story().cannot_judge("the machine was too busy: a request was repeated before its answer could arrive", true);
+    }
+    expect(came.bytes == number + message, "the request \"" + number + message + "\"", "it is \"" + came.bytes + "\"");
+    peer.send(number + answer_to(message.size()), came.from);
+  }
+  const auto frames = await_frames(wire, request, measured + 2, "request", 15s);
+  std::vector<double> round_trips;
+  const auto answers = wire.frames(answer);
+  for (std::size_t i = 0; i < measured; ++i) {
+    round_trips.push_back(std::chrono::duration<double>(answers[i].arrived.value() - frames[i].time).count());
+  }
+  const double expected = retransmission_timeout(round_trips);
+  likely_mistake(
+      "The first wait does not follow the round trips. RFC 6298: SRTT + 4 * RTTVAR, where the first measurement R gives "
+      "SRTT = R and RTTVAR = R/2, and each later one moves RTTVAR by a quarter and then SRTT by an eighth.");
+  step(fmt::format("three round trips of about {:.0f} ms make the next first wait {:.0f} ms", 1000 * round_trips[0], 1000 * expected));
+  expect_gaps({frames[measured], frames[measured + 1]}, {in_ms(expected)}, program);
+}
+
+TEST_F(UnreliableUdp, resent_requests_teach_no_round_trip) {
+  UdpPeer peer(story(), server, port);
+  Program& program = start_client({"--adaptive", "--count", "2"});
+  Address from;
+  for (int i = 0; i < 3; ++i) from = expect_request(peer).from;
+  peer.send("#1 " + answer_to(message.size()), from);
+  const Match second = request.containing("#2 ");
+  likely_mistake(
+      "Karn's rule: the answer to a request that was sent three times may belong to any of the three, so its time measures "
+      "nothing. What is kept is the wait that was long enough in the end, 0.4 s here, for the next request.");
+  const auto frames = await_frames(wire, second, 2, "second request", 15s);
+  expect_gaps({frames[0], frames[1]}, {400ms}, program);
+}
+
+}  // namespace
+}  // namespace wirelab
