@@ -15,8 +15,6 @@
 namespace wirelab {
 namespace {
 
-constexpr unsigned outside_nobody = 65534;
-
 Descriptor current_namespace() {
   return Descriptor(must(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open", "/proc/thread-self/ns/net"));
 }
@@ -99,11 +97,11 @@ void enter_private_world() {
   if (status != 0) map_own_user_only(uid, gid);
 }
 
-bool has_sandbox_user() {
+bool has_user(unsigned id) {
   std::ifstream map("/proc/self/uid_map");
   unsigned long long inside = 0, outside = 0, count = 0;
   while (map >> inside >> outside >> count) {
-    if (inside <= sandbox_user && sandbox_user - inside < count) return true;
+    if (inside <= id && id - inside < count) return true;
   }
   return false;
 }

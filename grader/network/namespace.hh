@@ -43,7 +43,13 @@ void enter_private_world();
 /// The user and group that programs under test have inside, where it is mapped (see enter_private_world).
 inline constexpr unsigned sandbox_user = 1000;
 
-/// Whether `sandbox_user` is mapped in the calling process's user namespace.
-bool has_sandbox_user();
+/// Who that is on the machine: nobody.
+inline constexpr unsigned outside_nobody = 65534;
+
+/// Whether a user ID is mapped in the calling process's user namespace.
+bool has_user(unsigned id);
+
+/// Whether `sandbox_user` is.
+inline bool has_sandbox_user() { return has_user(sandbox_user); }
 
 }  // namespace wirelab

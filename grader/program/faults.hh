@@ -1,15 +1,17 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 namespace wirelab {
 
 /// The system calls at whose border a fault can be forced, by what they do: `receive` is recv, recvfrom, recvmsg,
 /// recvmmsg, and read or readv on a socket; `send` likewise; `accept` is accept and accept4; `wait` is every kind of
-/// poll, select and epoll_wait.
+/// poll, select and epoll_wait; `close` is that of a socket. Of children of the program, too.
 enum class Call { socket, bind, listen, connect, accept, receive, send, wait, close };
 
 std::string_view to_string(Call call);
@@ -34,7 +36,36 @@ Fault fail_with(Call call, int error);
 Fault interrupt(Call call);
 
 /// A `send` or `receive` on a stream socket moves at most this many bytes and returns how many. What is left stays
-/// in the program's hands, or in the socket.
+/// in the program's hands, or in the socket. Calls that would move none anyway (end of file, EAGAIN, an error) pass
+/// unharmed and do not use the fault up; nor do those that a short count cannot strike: datagrams, MSG_PEEK,
+/// MSG_WAITALL, control messages, several messages in one call.
 Fault shorten(Call call, std::size_t bytes);
+
+/// A fault that has struck, and which of the armed ones it was.
+struct Strike {
+  Fault fault;
+  std::size_t index = 0;
+};
+
+/// The faults armed for a program, and how often its calls were made and struck. Where several faults wait for the same
+/// call each counts its own `skip`, and the one armed first strikes. May be used from several threads.
+class FaultPlan {
+ public:
+  void arm(const Fault& fault);
+
+  /// The program makes a call: counts it, and says what strikes it.
+  std::optional<Strike> next(Call call);
+
+  void take_back(const Strike& strike);  ///< it did not come to pass: the fault stays armed for the next call
+  void unmake(Call call);                ///< the call will be made again, as if this time had not been
+
+  [[nodiscard]] unsigned made(Call call) const;
+  [[nodiscard]] unsigned struck(Call call) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Fault> faults_;
+  std::map<Call, unsigned> made_, struck_;
+};
 
 }  // namespace wirelab

@@ -14,6 +14,7 @@
 #include "grader/network/host.hh"
 #include "grader/program/faults.hh"
 #include "grader/program/limits.hh"
+#include "grader/program/output.hh"
 #include "grader/program/sandbox.hh"
 #include "grader/program/sockets.hh"
 
@@ -28,12 +29,6 @@ struct Launch {
   Limits limits;
   std::vector<Call> watched;          ///< the calls that faults may strike later; costs about 3 us each time
   bool raw_sockets = false;           ///< may open raw and packet sockets in its host
-};
-
-/// One line of output, without its newline.
-struct Line {
-  Clock::time_point time;  ///< when its last byte was read
-  std::string text;
 };
 
 /// A program under test, running in a host, in a sandbox. Ending the object ends the program and all its children,

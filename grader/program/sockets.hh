@@ -38,5 +38,6 @@ struct BoundSocket {
 
 /// Every TCP (SOCK_STREAM) or UDP (SOCK_DGRAM) socket inside a host, both families.
 std::vector<BoundSocket> sockets_in(const Host& host, int type);
+std::vector<BoundSocket> sockets_in(const NetworkNamespace& network, int type);
 
 }  // namespace wirelab
