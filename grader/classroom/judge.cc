@@ -103,15 +103,9 @@ CheckLine line_of(const Lab& lab, const Verdict& verdict) {
   return line;
 }
 
-Caption caption_of(const Lab& lab, const Verdict& verdict) {
-  Caption caption;
-  caption.title = verdict.check;
-  if (const CheckInfo* info = lab.find_check(verdict.check)) {
-    caption = {info->title, info->points, info->badge, info->concept_name, info->slide, {}};
-  }
-  // Students have the lab and run its checks themselves.
-  caption.rerun = fmt::format("./wirelab check {:02} --only {} --seed {}", lab.number, verdict.check, verdict.seed);
-  return caption;
+/// Students have the lab and can run its checks themselves.
+std::string rerun_command(const Lab& lab, const Verdict& verdict) {
+  return fmt::format("./wirelab check {:02} --only {} --seed {}", lab.number, verdict.check, verdict.seed);
 }
 
 /// In the order of the manifest, whichever finished first.
@@ -140,7 +134,7 @@ void run_lab(const Toolbox& toolbox, const Lab& lab, const fs::path& program, co
     result.checks.push_back(line_of(lab, verdict));
     if (verdict.outcome == Outcome::passed) continue;
     if (!verdict.evidence.empty()) verdict.evidence = place.evidence_shown / verdict.check;
-    result.explanations += explain(verdict, caption_of(lab, verdict), Style::plain()) + "\n";
+    result.explanations += explain(verdict, caption_of(lab, verdict, rerun_command(lab, verdict)), Style::plain()) + "\n";
   }
 }
 
