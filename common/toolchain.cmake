@@ -35,6 +35,7 @@ if(WIRELAB_SANITIZE)
   add_library(wirelab_plain_common STATIC ${common_sources})
   target_include_directories(wirelab_plain_common PRIVATE ${course_root})
 endif()
+add_custom_target(student_library DEPENDS ${student_library})
 set(student_library ${CMAKE_ARCHIVE_OUTPUT_DIRECTORY}/lib${student_library}.a)
 
 set(student_link_flags -pthread)

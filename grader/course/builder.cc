@@ -249,7 +249,7 @@ Build build_program(const Toolbox& toolbox, const Lab& lab, const fs::path& sour
 
   const Toolchain tools = Toolchain::load(toolbox.build);
   const BuildCache cache(cache_folder);
-  const std::vector<Unit> units = units_of(read.files, fmt::format("{}{}\n", tools.stamp, fmt::join(more_flags, " ")), cache);
+  const std::vector<Unit> units = units_of(read.files, fmt::format("{}{}\n", tools.stamp(), fmt::join(more_flags, " ")), cache);
   std::string program_inputs = "program\n";
   for (const Unit& unit : units) program_inputs += unit.inputs;
   if (const auto whole = cache.find(program_inputs)) {

@@ -41,8 +41,10 @@ Toolchain Toolchain::load(const std::filesystem::path& build) {
   result.root = json.at("root").get<std::string>();
   result.prelude = json.at("prelude").get<std::string>();
   result.library = json.at("library").get<std::string>();
-  result.stamp = json.dump() + file_stamp(result.prelude) + file_stamp(result.library);
+  result.description = json.dump();
   return result;
 }
+
+std::string Toolchain::stamp() const { return description + "\n" + file_stamp(prelude) + file_stamp(library); }
 
 }  // namespace wirelab

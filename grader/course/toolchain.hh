@@ -16,10 +16,14 @@ struct Toolchain {
   std::filesystem::path root;         ///< the course
   std::filesystem::path prelude;      ///< the precompiled header
   std::filesystem::path library;      ///< common/, compiled
-  std::string stamp;                  ///< changes when the compiler, a flag, the header or the library does
+  std::string description;            ///< the whole of toolchain.json
 
-  /// Reads `toolchain.json` of a build folder. Throws std::runtime_error when the build is not complete.
+  /// Reads `toolchain.json` of a build folder. Throws std::system_error or std::runtime_error naming the file.
   static Toolchain load(const std::filesystem::path& build);
+
+  /// Changes when the compiler, a flag, the precompiled header or the library does. Throws std::system_error when one
+  /// of them is not built.
+  [[nodiscard]] std::string stamp() const;
 };
 
 }  // namespace wirelab

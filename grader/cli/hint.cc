@@ -1,0 +1,41 @@
+#include <fmt/format.h>
+
+#include "grader/cli/commands.hh"
+
+namespace wirelab {
+namespace {
+
+int give_hint(Session& session, const std::string& name, bool again) {
+  const Lab& lab = session.course.find(name);
+  Memory memory(session);
+  const std::size_t given = again ? 0 : memory.hints(lab);
+  if (given >= lab.hints.size()) {
+    session.console.print(fmt::format("You have had all {} hints of lab {}. To read them again: ./wirelab hint {} --again\n",
+                                      lab.hints.size(), number_of(lab), number_of(lab)));
+    return exit_passed;
+  }
+  const Style& style = session.console.style();
+  session.console.print(style.bold(fmt::format("Hint {} of {} for {}", given + 1, lab.hints.size(), lab.id())) + "\n");
+  session.console.print(wrap(lab.hints[given], style.width) + "\n");
+  memory.remember_hints(lab, given + 1);
+  memory.save();
+  return exit_passed;
+}
+
+}  // namespace
+
+void add_hint(CLI::App& app, Command& chosen) {
+  struct Request {
+    std::string lab;
+    bool again = false;
+  };
+  auto request = std::make_shared<Request>();
+  CLI::App* command = app.add_subcommand("hint", "The next hint for a lab; they come one at a time");
+  command->add_option("LAB", request->lab, "A lab by number or name")->required();
+  command->add_flag("--again", request->again, "Begin with the first again");
+  command->callback([request, &chosen] {
+    chosen = [request](Session& session) { return give_hint(session, request->lab, request->again); };
+  });
+}
+
+}  // namespace wirelab

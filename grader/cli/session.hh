@@ -1,0 +1,71 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grader/cli/console.hh"
+#include "grader/course/builder.hh"
+#include "grader/course/check_run.hh"
+#include "grader/course/manifest.hh"
+
+namespace wirelab {
+
+/// What every command starts from: the course, the build, the console, and where results are remembered.
+struct Session {
+  explicit Session(const std::string& colour);
+
+  Console console;
+  Toolbox toolbox;
+  Course course;
+
+  /// `build/`: beside the build itself, for it is as private to the user and as easily thrown away.
+  [[nodiscard]] std::filesystem::path state() const { return toolbox.build.parent_path(); }
+  [[nodiscard]] std::filesystem::path evidence(const Lab& lab) const { return state() / "evidence" / lab.id(); }
+  [[nodiscard]] std::filesystem::path cache() const { return state() / "cache"; }
+
+  /// The labs of these names, in the order given; all for no name or "all".
+  /// Throws std::invalid_argument for a name that no lab has.
+  [[nodiscard]] std::vector<const Lab*> labs(const std::vector<std::string>& names) const;
+};
+
+/// The best result so far of a lab.
+struct BestResult {
+  int points = 0;
+  std::vector<std::string> badges;
+  bool checked = false;
+};
+
+/// What is remembered between runs: `progress.json`. A file that cannot be read counts as empty: it is no record of
+/// anything that a run of the checks would not bring back.
+class Memory {
+ public:
+  explicit Memory(const Session& session);
+
+  [[nodiscard]] BestResult best(const Lab& lab) const;
+  void remember(const Lab& lab, const Score& score);
+
+  /// How many hints have been given.
+  [[nodiscard]] std::size_t hints(const Lab& lab) const;
+  void remember_hints(const Lab& lab, std::size_t given);
+
+  /// Throws std::system_error.
+  void save() const;
+
+ private:
+  [[nodiscard]] nlohmann::json entry(const Lab& lab) const;
+  std::filesystem::path file_;
+  nlohmann::json data_;
+};
+
+/// `./wirelab check 05`: how a user types a lab.
+std::string number_of(const Lab& lab);
+
+/// Exit statuses of every command.
+inline constexpr int exit_passed = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_trouble = 2;
+
+}  // namespace wirelab
