@@ -57,6 +57,7 @@ std::optional<int> outcome_of_connection(int fd, std::chrono::milliseconds limit
 Check::Check() : random(check_settings().seed, testing::UnitTest::GetInstance()->current_test_info()->name()) {
   story_.verdict().check = testing::UnitTest::GetInstance()->current_test_info()->name();
   story_.verdict().seed = check_settings().seed;
+  story_.set_cast({.condition = [this] { return conditions(); }, .all_ended = [this] { return all_ended(); }});
   running = this;
 }
 
@@ -78,6 +79,17 @@ void Check::TearDown() {
     }
   }
   concluded() = conclude();
+}
+
+std::string Check::conditions() const {
+  std::string text;
+  for (const Program& program : programs_) text += (text.empty() ? "" : "; ") + program.condition();
+  return text;
+}
+
+bool Check::all_ended() const {
+  return !programs_.empty() &&
+         std::ranges::all_of(programs_, [](const Program& one) { return one.process().exit().has_value(); });
 }
 
 Program& Check::run(const Host& host, std::vector<std::string> arguments, Circumstances how) {
@@ -152,12 +164,9 @@ void Check::expect_frames(const Segment& segment, const Match& match, std::size_
 std::vector<CapturedFrame> Check::await_frames(const Segment& segment, const Match& match, std::size_t count,
                                                const std::string& what, std::chrono::nanoseconds within) {
   story_.step(fmt::format("on the cable: wait for {}", count_of(count, what)));
-  if (!segment.wait_for(match, count, Clock::now() + within)) {
+  if (!story_.wait(Clock::now() + within, [&](auto until) { return segment.wait_for(match, count, until); })) {
     forbid_overflow();
-    std::string actual = fmt::format("{} within {:g} s", count_of(segment.count(match), what),
-                                     std::chrono::duration<double>(within).count());
-    for (const Program& program : programs_) actual += fmt::format("; on {}: {}", program.host().name(), program.condition());
-    story_.fail(count_of(count, what) + " on the cable", actual);
+    story_.fail(count_of(count, what) + " on the cable", "only " + count_of(segment.count(match), what));
   }
   return segment.frames(match);
 }

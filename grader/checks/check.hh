@@ -105,6 +105,8 @@ class Check : public testing::Test {
   Random random;
 
  private:
+  [[nodiscard]] std::string conditions() const;
+  [[nodiscard]] bool all_ended() const;
   void forbid_overflow();
   Descriptor open_connection(const Host& from, const Address& to);
 

@@ -25,17 +25,19 @@ void set_option(int fd, int level, int option, int value) {
   must(setsockopt(fd, level, option, &value, sizeof value), "setsockopt");
 }
 
-/// False when the deadline passed first.
-bool wait_until(int fd, short events, Clock::time_point deadline) {
-  for (;;) {
-    const auto left = std::max(deadline - Clock::now(), Clock::duration::zero());
-    const timespec timeout{.tv_sec = left / 1s, .tv_nsec = (left % std::chrono::seconds(1)).count()};
-    pollfd ready{fd, events, 0};
-    const int count = ppoll(&ready, 1, &timeout, nullptr);
-    if (count > 0) return true;
-    if (count == 0) return false;
-    if (errno != EINTR) throw_errno("poll");
-  }
+/// Whether one of the events is there by the deadline.
+bool poll_until(int fd, short events, Clock::time_point deadline) {
+  const auto left = std::max(deadline - Clock::now(), Clock::duration::zero());
+  const timespec timeout{.tv_sec = left / 1s, .tv_nsec = (left % std::chrono::seconds(1)).count()};
+  pollfd ready{fd, events, 0};
+  const int count = ppoll(&ready, 1, &timeout, nullptr);
+  if (count < 0 && errno != EINTR) throw_errno("poll");
+  return count > 0;
+}
+
+/// The same, but not longer than there is any program that could bring it about.
+bool wait_until(const Story& story, int fd, short events, Clock::time_point deadline) {
+  return story.wait(deadline, [&](Clock::time_point until) { return poll_until(fd, events, until); });
 }
 
 bool means_gone(int error) { return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == EHOSTUNREACH; }
@@ -68,7 +70,7 @@ TcpPeer::Came TcpPeer::receive_some(std::string& into, std::size_t most, Clock::
     if (count == 0) return Came::end;
     if (means_gone(errno)) return Came::reset;
     if (errno != EAGAIN && errno != EINTR) throw_errno("recv");
-    if (!wait_until(fd_.get(), POLLIN, deadline)) return Came::nothing;
+    if (!wait_until(story_, fd_.get(), POLLIN, deadline)) return Came::nothing;
   }
 }
 
@@ -83,7 +85,7 @@ void TcpPeer::send(std::string_view bytes) {
       story_.fail("the program takes the bytes", fmt::format("it broke the connection off after {} of {} bytes", sent, bytes.size()));
     } else if (errno != EAGAIN && errno != EINTR) {
       throw_errno("send");
-    } else if (!wait_until(fd_.get(), POLLOUT, deadline)) {
+    } else if (!wait_until(story_, fd_.get(), POLLOUT, deadline)) {
       story_.fail("the program takes the bytes", fmt::format("it has stopped reading: only {} of {} bytes could be sent", sent, bytes.size()));
     }
   }
@@ -113,7 +115,7 @@ void TcpPeer::expect_echo(std::string_view bytes, std::size_t sent) {
   std::string got;
   while (got.size() < bytes.size()) {
     const short events = static_cast<short>(POLLIN | (sent < bytes.size() ? POLLOUT : 0));
-    if (!wait_until(fd_.get(), events, deadline)) fail_receive(bytes, got, Came::nothing);
+    if (!wait_until(story_, fd_.get(), events, deadline)) fail_receive(bytes, got, Came::nothing);
     if (sent < bytes.size()) {
       const ssize_t count = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count > 0) sent += static_cast<std::size_t>(count);
@@ -130,7 +132,7 @@ void TcpPeer::expect_echo(std::string_view bytes, std::size_t sent) {
 std::size_t TcpPeer::send_until_stuck(std::string_view bytes) {
   step(fmt::format("send {} without reading anything, until no more is taken", describe(bytes)));
   std::size_t sent = 0;
-  while (sent < bytes.size() && wait_until(fd_.get(), POLLOUT, Clock::now() + stuck_after)) {
+  while (sent < bytes.size() && wait_until(story_, fd_.get(), POLLOUT, Clock::now() + stuck_after)) {
     const ssize_t count = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count < 0 && means_gone(errno)) story_.fail("the program keeps the connection", "it broke the connection off");
     if (count > 0) sent += static_cast<std::size_t>(count);
@@ -152,7 +154,7 @@ std::string TcpPeer::echo_everything() {
     }
     std::string_view piece = std::string_view(all).substr(before);
     while (!piece.empty()) {
-      if (!wait_until(fd_.get(), POLLOUT, Clock::now() + patience)) {
+      if (!wait_until(story_, fd_.get(), POLLOUT, Clock::now() + patience)) {
         story_.fail("the program reads what comes back while it sends",
                     fmt::format("after {} bytes it has stopped reading, and so the other side had to stop as well", before));
       }
@@ -220,14 +222,14 @@ TcpListener::TcpListener(Story& story, const Host& host, std::uint16_t port, int
 
 TcpPeer TcpListener::accept() {
   story_.step(name_ + ": wait for a connection");
-  if (!wait_until(fd_.get(), POLLIN, Clock::now() + patience)) {
+  if (!wait_until(story_, fd_.get(), POLLIN, Clock::now() + patience)) {
     story_.fail("the program connects to " + address_.to_string(), fmt::format("no connection within {} s", patience.count()));
   }
   return {story_, name_, Descriptor(must(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK), "accept"))};
 }
 
 bool TcpListener::has_connection(std::chrono::nanoseconds within) const {
-  return wait_until(fd_.get(), POLLIN, Clock::now() + within);
+  return poll_until(fd_.get(), POLLIN, Clock::now() + within);
 }
 
 UdpPeer::UdpPeer(Story& story, const Host& host, std::uint16_t port)
@@ -239,7 +241,7 @@ void UdpPeer::send(std::string_view bytes, const Address& to) {
 }
 
 std::optional<UdpPeer::Datagram> UdpPeer::receive(std::chrono::nanoseconds within) {
-  if (!wait_until(fd_.get(), POLLIN, Clock::now() + within)) return std::nullopt;
+  if (!wait_until(story_, fd_.get(), POLLIN, Clock::now() + within)) return std::nullopt;
   Datagram result;
   result.bytes.resize(65536);
   const ssize_t count = recvfrom(fd_.get(), result.bytes.data(), result.bytes.size(), MSG_DONTWAIT, result.from.data(), result.from.size());

@@ -69,7 +69,7 @@ Program& Program::expect_socket(std::uint16_t port, int type) {
     const bool ended = process_.exit().has_value();
     if (ended || Clock::now() > deadline) {
       story_.fail(fmt::format("a {} port {} in the kernel's table of sockets", stream ? "socket that listens on TCP" : "socket bound to UDP", port),
-                  fmt::format("there is none; {}", condition()));
+                  "there is none");
     }
     std::this_thread::sleep_for(look_again);
   }
@@ -86,7 +86,7 @@ Address Program::await_listener() {
       if (socket.state == TCP_LISTEN) return socket.local;
     }
     if (process_.exit().has_value() || Clock::now() > deadline) {
-      story_.fail("a socket that listens, in the kernel's table of sockets", "there is none; " + condition());
+      story_.fail("a socket that listens, in the kernel's table of sockets", "there is none");
     }
     std::this_thread::sleep_for(look_again);
   }
@@ -100,13 +100,13 @@ void Program::expect_exit(int code, std::chrono::nanoseconds limit) {
                 fmt::format("after {:g} s it is still running", std::chrono::duration<double>(limit).count()));
   }
   if (exit->reason != Exit::Reason::exited || exit->code != code) {
-    story_.fail(fmt::format("the program ends with exit status {}", code), condition());
+    story_.fail(fmt::format("the program ends with exit status {}", code), "it ended in another way");
   }
 }
 
 void Program::expect_running() {
   step("it is still running");
-  if (process_.exit()) story_.fail("the program goes on", condition());
+  if (process_.exit()) story_.fail("the program goes on", "it has ended");
 }
 
 void Program::expect_output(std::string_view bytes) {
@@ -117,7 +117,7 @@ void Program::expect_output(std::string_view bytes) {
   }
   if (process_.exit()) (void)process_.wait(deadline);  // what it printed last is read as well
   const std::string output = process_.standard_output();
-  if (output != bytes) story_.fail(describe(bytes) + " on standard output", difference(bytes, output) + "; " + condition());
+  if (output != bytes) story_.fail(describe(bytes) + " on standard output", difference(bytes, output));
 }
 
 std::string Program::expect_line(std::vector<std::string> parts) {
@@ -128,8 +128,7 @@ std::string Program::expect_line(std::vector<std::string> parts) {
     const std::vector<Line> lines = process_.lines();
     if (!more) {
       story_.fail("a line on standard output that contains " + quoted(parts),
-                  lines.empty() ? "it printed no line; " + condition()
-                                : fmt::format("the last of {} lines is \"{}\"; {}", lines.size(), lines.back().text, condition()));
+                  lines.empty() ? "it printed no line" : fmt::format("the last of {} lines is \"{}\"", lines.size(), lines.back().text));
     }
     if (contains_all(lines[seen].text, parts)) return lines[seen].text;
   }
@@ -141,7 +140,7 @@ void Program::expect_error(std::vector<std::string> parts) {
   const std::string errors = process_.standard_error();
   if (contains_all(errors, parts)) return;
   story_.fail("a line on standard error that contains " + quoted(parts),
-              errors.empty() ? "standard error is empty; " + condition() : "it says: " + errors);
+              errors.empty() ? "standard error is empty" : "it says: " + errors);
 }
 
 void Program::type(std::string_view bytes) {
@@ -202,8 +201,8 @@ void Program::expect_struck(Call call, unsigned at_least) {
 std::string Program::condition() const {
   const auto exit = process_.exit();
   const std::string said = last_line(process_.standard_error());
-  const std::string state = exit ? "the program ended: " + exit->to_string() : "the program is still running";
-  return said.empty() ? state : state + ", its last error message: " + said;
+  const std::string state = fmt::format("on host {} the program {}", host_.name(), exit ? "ended: " + exit->to_string() : "is still running");
+  return said.empty() ? state : state + " (\"" + said + "\")";
 }
 
 ProgramRecord Program::record() const {

@@ -69,7 +69,7 @@ class Program {
   [[nodiscard]] const Host& host() const { return host_; }
   [[nodiscard]] const std::string& shown() const { return shown_; }
 
-  /// "it ended with exit status 1 and said: tcp_echo: bind ..." or "it is still running".
+  /// `on host client the program ended: exit status 1 ("tcp_echo: connect ...")`
   [[nodiscard]] std::string condition() const;
 
   [[nodiscard]] ProgramRecord record() const;

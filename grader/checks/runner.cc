@@ -18,6 +18,7 @@
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <tuple>
 
 #include "common/descriptor.hh"
 #include "common/error.hh"
@@ -66,7 +67,7 @@ Verdict judge(const Test& test) {
     enter_private_world();
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // after the change of credentials, which clears it: prctl(2)
     GTEST_FLAG_SET(filter, test.suite + "." + test.name);
-    (void)RUN_ALL_TESTS();
+    std::ignore = RUN_ALL_TESTS();  // the fixture tells how it went
     if (Check::concluded()) return *Check::concluded();
     trouble = "the check did not run";
   } catch (const Story::Failed&) {
@@ -237,8 +238,11 @@ int run_checks_main(int argc, char** argv) {
   app.add_option("--jobs", jobs, "checks at once")->check(CLI::Range(1, 1000));
   app.add_option("--only", globs, "checks whose name matches this glob; may be given several times");
   app.add_flag("--list", list, "print the names of the checks");
-  app.add_option("command", settings.subject.command, "the program to check, with leading arguments");
-  CLI11_PARSE(app, argc, argv);
+  app.footer("After -- follows the command of the program to check.");
+  char** const end = argv + argc;
+  char** const dashes = std::find(argv, end, std::string_view("--"));  // what follows is not ours to read
+  if (dashes != end) settings.subject.command.assign(dashes + 1, end);
+  CLI11_PARSE(app, static_cast<int>(dashes - argv), argv);
 
   set_up_googletest();
   if (list) {

@@ -1,5 +1,7 @@
 #include "grader/checks/story.hh"
 
+#include <algorithm>
+
 namespace wirelab {
 
 void Story::step(std::string text) {
@@ -10,7 +12,8 @@ void Story::fail(std::string expected, std::string actual) {
   verdict_.outcome = Outcome::failed;
   verdict_.step = verdict_.steps.empty() ? "" : verdict_.steps.back().text;
   verdict_.expected = printable(expected, 4000);
-  verdict_.actual = printable(actual, 4000);
+  const std::string condition = cast_.condition();
+  verdict_.actual = printable(condition.empty() ? actual : actual + "; " + condition, 4000);
   verdict_.cause = mistake_;
   throw Failed{};
 }
@@ -21,6 +24,16 @@ void Story::cannot_judge(std::string reason, bool worth_retrying) {
   verdict_.reason = printable(reason, 4000);
   verdict_.worth_retrying = worth_retrying;
   throw CannotJudge{};
+}
+
+bool Story::wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) const {
+  constexpr std::chrono::milliseconds slice{50};
+  for (;;) {
+    const bool last = cast_.all_ended();  // asked before looking: what they did until then is seen
+    const auto until = std::min(deadline, Clock::now() + slice);
+    if (look(until)) return true;
+    if (last || until == deadline) return false;
+  }
 }
 
 double Story::seconds_since_start(Clock::time_point time) const {
