@@ -94,12 +94,7 @@ void print_diagnostics(Session& session, const LabOutcome& outcome) {
 
 /// The command that starts the program to check; empty when it does not compile.
 std::vector<std::string> program_of(Session& session, const CheckRequest& request, const Lab& lab, LabOutcome& outcome) {
-  if (!request.program.empty()) {
-    auto command = split_words(request.program);
-    auto as_seen_inside = command;
-    (void)binds_for_command(as_seen_inside);  // complains here, once, when the program is not there
-    return command;
-  }
+  if (!request.program.empty()) return split_words(request.program);
   session.console.status("  compiling");
   const auto sources = request.solution ? session.course.root / "solutions" / lab.id() : lab.folder;
   const auto output = session.state() / "programs" / (lab.id() + (request.solution ? "-solution" : "")) / lab.program;
@@ -235,10 +230,18 @@ int exit_status(const Score& all) {
   return all.failed > 0 ? exit_failed : all.inconclusive > 0 ? exit_trouble : exit_passed;
 }
 
+/// What is wrong with the request is said before anything begins.
+void look_through(const CheckRequest& request, const std::vector<const Lab*>& labs) {
+  for (const Lab* lab : labs) (void)chosen_checks(*lab, request.only);
+  if (request.program.empty()) return;
+  if (labs.size() != 1) throw std::invalid_argument("--program: name the one lab it is for");
+  auto command = split_words(request.program);
+  (void)binds_for_command(command);
+}
+
 int run(Session& session, const CheckRequest& request) {
   const auto labs = session.labs(request.labs);
-  if (!request.program.empty() && labs.size() != 1) throw std::invalid_argument("--program: name the one lab it is for");
-  for (const Lab* lab : labs) (void)chosen_checks(*lab, request.only);
+  look_through(request, labs);
   const OutputFile report(request.json);
   nlohmann::json json = {{"labs", nlohmann::json::array()}};
   Score all;
@@ -263,7 +266,9 @@ void add_check(CLI::App& app, Command& chosen) {
   command->add_option("LAB", request->labs, "Labs by number or name; all of them without any");
   auto* program = command->add_option("--program", request->program, "Check this command instead of building your files");
   command->add_flag("--solution", request->solution, "Check the reference solution")->excludes(program);
-  command->add_option("--only", request->only, "Only checks whose name matches this pattern")->type_name("GLOB");
+  command->add_option("--only", request->only, "Only checks whose name matches this pattern; may be given again")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
   command->add_option("--json", request->json, "Write the result for machines into this file");
   command->add_option("--evidence", request->evidence, "Keep captures and transcripts in this folder")->type_name("DIR");
   command->add_option("--seed", request->seed, "Draw the same values as an earlier run");

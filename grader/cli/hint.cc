@@ -5,6 +5,14 @@
 namespace wirelab {
 namespace {
 
+/// The manifest's own line breaks are for its reader; an empty line stays.
+std::string as_paragraphs(std::string text) {
+  for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+    if (text[i] == '\n' && text[i - 1] != '\n' && text[i + 1] != '\n' && text[i + 1] != ' ') text[i] = ' ';
+  }
+  return text;
+}
+
 int give_hint(Session& session, const std::string& name, bool again) {
   const Lab& lab = session.course.find(name);
   Memory memory(session);
@@ -16,7 +24,7 @@ int give_hint(Session& session, const std::string& name, bool again) {
   }
   const Style& style = session.console.style();
   session.console.print(style.bold(fmt::format("Hint {} of {} for {}", given + 1, lab.hints.size(), lab.id())) + "\n");
-  session.console.print(wrap(lab.hints[given], style.width) + "\n");
+  session.console.print(wrap(as_paragraphs(lab.hints[given]), style.width) + "\n");
   memory.remember_hints(lab, given + 1);
   memory.save();
   return exit_passed;
