@@ -68,8 +68,7 @@ class Connection {
 
   Descriptor socket_;
   std::string peer_;
-  // Left as it is, not filled with zeros: a page of it that no client needs is never touched, and costs no
-  // memory.
+  // Not filled with zeros: its pages cost memory only once a client needs them.
   std::unique_ptr<std::byte[]> buffer_ = std::make_unique_for_overwrite<std::byte[]>(buffer_size);
   std::span<const std::byte> waiting_;  // the part of buffer_ that has to go back
   std::uint64_t echoed_ = 0;
@@ -80,8 +79,7 @@ class Connection {
 /// recv(2) returns how many bytes it took: never more than there is room for, and often fewer than the client
 /// has sent. 0 means that the client has ended its side. -1 with an error that `is_passing` means: not now.
 void Connection::receive() {
-  // TODO(03.3): read into buffer_ and let waiting_ be what came, or note the end, or throw when it failed for
-  // good.
+  // TODO(03.3): read into buffer_; let waiting_ be what came, or note the end, or throw if it failed.
   todo("03.3", buffer_, ended_, is_passing);
 }
 
@@ -89,7 +87,7 @@ void Connection::receive() {
 /// send(2) returns how many bytes the kernel took, which may be fewer than it was given. Writing to a client
 /// that has gone raises SIGPIPE, which ends the whole process, unless MSG_NOSIGNAL asks for the error alone.
 void Connection::send_back() {
-  // TODO(03.4): send what is waiting, keep in waiting_ what was not taken, and throw when it failed for good.
+  // TODO(03.4): send what is waiting, keep in waiting_ what was not taken, or throw if it failed.
   todo("03.4", waiting_, echoed_);
 }
 

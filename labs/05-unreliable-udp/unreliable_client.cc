@@ -72,8 +72,7 @@ Seconds Patience::jittered(Seconds wait) {
 /// measures nothing; the wait that had to grow until it was enough is kept for the next request.
 void Patience::learn(Seconds round_trip, Seconds wait, int tries) {
   if (!adaptive_) return;
-  // STRETCH(05.9): after a single try, update smoothed_ and variation_ and set first_ from them; else keep
-  // wait.
+  // STRETCH(05.9): after a single try update smoothed_, variation_ and first_; after more let first_ be wait.
   todo("05.9", round_trip, wait, tries, smoothed_, variation_, first_);
 }
 
@@ -109,8 +108,7 @@ Descriptor open_connected(const Address& server) {
 Client::Client(const Address& server, Patience patience)
     : server_(server.to_string()), socket_(open_connected(server)), patience_(std::move(patience)) {}
 
-/// Sends one datagram. A signal may interrupt the call before anything is sent (EINTR): then it is made
-/// again.
+/// Sends one datagram. A signal may interrupt the call before anything is sent (EINTR): then it is repeated.
 void Client::send_request(const std::string& request) {
   while (send(socket_.get(), request.data(), request.size(), 0) < 0) {
     if (errno != EINTR) throw_errno("send to", server_);
@@ -127,8 +125,7 @@ void Client::send_request(const std::string& request) {
 /// Errors read `receive from 10.5.0.2:1060: Connection refused`.
 std::optional<std::string> Client::receive_until(Clock::time_point deadline) {
   std::string datagram(65535, '\0');
-  // TODO(05.5): until the deadline, wait with poll for a datagram and return it; afterwards return
-  // std::nullopt.
+  // TODO(05.5): wait with poll until the deadline for a datagram and return it; else return std::nullopt.
   todo("05.5", deadline, datagram);
 }
 
@@ -146,8 +143,7 @@ std::optional<std::string> Client::answer_until(Clock::time_point deadline, cons
 /// to patience_.learn. Once the next wait would be longer than longest_wait, the server seems to be down:
 /// `receive from 10.5.0.2:1060: no answer after 5 tries, the server seems to be down` (a std::runtime_error).
 std::string Client::ask(const std::string& number, const std::string& data) {
-  // TODO(05.6): send the request and wait for its answer, with twice the patience after each silence; then
-  // give up.
+  // TODO(05.6): send and wait for the answer, twice as long after each silence; give up in the end.
   todo("05.6", number, data, longest_wait);
 }
 

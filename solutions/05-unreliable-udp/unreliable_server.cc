@@ -19,6 +19,7 @@
 // them on purpose, so that the client has something to recover from, even on a cable that never fails.
 
 namespace wirelab {
+
 /// Decides which requests are lost. The same seed gives the same decisions, so that what went wrong once can
 /// be looked at again.
 class Dropper {
@@ -79,8 +80,7 @@ Descriptor open_socket(const Address& address) {
 /// others.
 void serve_one(int descriptor, Dropper& dropper) {
   static std::array<char, 65535> buffer;  // no datagram is larger: its length has 16 bits in UDP (RFC 768)
-  // TODO(05.3): receive a request and its sender, ask the dropper, send answer_to(request) or not, print the
-  // line.
+  // TODO(05.3): receive a request, ask the dropper, send answer_to(request) or not, and print the line.
   Address client;
   const ssize_t count = recvfrom(descriptor, buffer.data(), buffer.size(), 0, client.data(), client.size());
   if (count < 0 && errno == EINTR) return;
