@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -177,6 +178,29 @@ bool all_for_one_reason(const std::vector<Verdict>& verdicts) {
          });
 }
 
+/// Checks that ended at a hole of the skeleton need no explanation each: what to do is the same for all.
+std::string list_unwritten(const Lab& lab, const std::vector<Verdict>& verdicts, const Style& style) {
+  std::map<std::string, int> checks_by_part;
+  for (const Verdict& verdict : verdicts) {
+    if (verdict.outcome == Outcome::failed) ++checks_by_part[unwritten_part(verdict)];
+  }
+  checks_by_part.erase("");
+  if (checks_by_part.empty()) return {};
+  std::string text = "\n" + style.bold("Not written yet:") + "\n";
+  for (const auto& [part, checks] : checks_by_part) {
+    text += fmt::format("    TODO {}, where {} end{}\n", part, checks == 1 ? "a check" : fmt::format("{} checks", checks), checks == 1 ? "s" : "");
+  }
+  return text + fmt::format("    What it asks for: labs/{}/README.md; a hint: ./wirelab hint {}\n", lab.id(), number_of(lab));
+}
+
+/// The verdict as it is shown: paths as they look from where the user is.
+Verdict seen_from_here(Verdict verdict) {
+  if (verdict.evidence.empty()) return verdict;
+  const std::string near = std::filesystem::path(verdict.evidence).lexically_proximate(std::filesystem::current_path());
+  if (!near.starts_with("..")) verdict.evidence = near;
+  return verdict;
+}
+
 void print_explanations(Session& session, const CheckRequest& request, const Lab& lab, const std::vector<Verdict>& verdicts) {
   const Style& style = session.console.style();
   if (all_for_one_reason(verdicts)) {
@@ -185,13 +209,14 @@ void print_explanations(Session& session, const CheckRequest& request, const Lab
   }
   std::size_t explained = 0, left = 0;
   for (const Verdict& verdict : verdicts) {
-    if (verdict.outcome == Outcome::passed) continue;
+    if (verdict.outcome == Outcome::passed || !unwritten_part(verdict).empty()) continue;
     if (explained++ >= most_explanations) {
       ++left;
       continue;
     }
-    session.console.print("\n" + explain(verdict, caption_of(lab, verdict, rerun_command(request, lab)), style));
+    session.console.print("\n" + explain(seen_from_here(verdict), caption_of(lab, verdict, rerun_command(request, lab)), style));
   }
+  session.console.print(list_unwritten(lab, verdicts, style));
   if (left > 0) {
     session.console.print(fmt::format("\n{} more did not pass; to see one: ./wirelab show {} CHECK\n", left, number_of(lab)));
   }

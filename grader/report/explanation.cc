@@ -16,10 +16,9 @@ constexpr std::size_t most_lines = 8;     // of what a program printed
 
 std::string margin(std::size_t width = indent) { return std::string(width, ' '); }
 
-std::string worth(const Caption& caption) {
-  if (!caption.badge.empty()) return "badge: " + caption.badge;
-  return fmt::format("{} point{}", caption.points, caption.points == 1 ? "" : "s");
-}
+std::string points(const Caption& caption) { return fmt::format("{} point{}", caption.points, caption.points == 1 ? "" : "s"); }
+
+std::string worth(const Caption& caption) { return caption.badge.empty() ? points(caption) : "badge: " + caption.badge; }
 
 std::string mark(Outcome outcome, const Style& style) {
   if (outcome == Outcome::passed) return style.green(style.glyph("✓", "ok  "));
@@ -27,11 +26,16 @@ std::string mark(Outcome outcome, const Style& style) {
   return style.yellow(style.glyph("?", "?   "));
 }
 
+constexpr std::size_t label_width = 12;
+
+/// `again:     text`, on one line however long: something to copy.
+std::string labelled_line(std::string_view label, std::string_view text) {
+  return fmt::format("{}{:<{}}{}\n", margin(), fmt::format("{}:", label), label_width, text);
+}
+
 /// `expected:  text`, further lines under the first.
 std::string labelled(std::string_view label, std::string_view text, const Style& style) {
-  constexpr std::size_t label_width = 12;
-  return fmt::format("{}{:<{}}{}\n", margin(), fmt::format("{}:", label), label_width,
-                     wrap(text, style.width, indent + label_width));
+  return labelled_line(label, wrap(text, style.width, indent + label_width));
 }
 
 std::string step_lines(const Verdict& verdict, const Style& style) {
@@ -69,9 +73,9 @@ std::string quoted(std::string_view what, std::string_view printed, const Style&
 }
 
 std::string program_lines(const ProgramRecord& program, const Style& style) {
-  return fmt::format("{}On {}: {} ({})\n{}{}", margin(), program.host,
-                     shorten_to(program.command, style.width / 2, style), program.end,
-                     quoted("it printed", program.output, style), quoted("on standard error", program.errors, style));
+  return fmt::format("{}{}\n{}  {}\n{}{}", margin(), wrap(fmt::format("On {}: {}", program.host, program.command), style.width, indent + 4),
+                     margin(), program.end, quoted("it printed", program.output, style),
+                     quoted("on standard error", program.errors, style));
 }
 
 std::string indented(std::string_view text) {
@@ -95,8 +99,8 @@ std::string pointers(const Verdict& verdict, const Caption& caption, const Style
   if (!caption.concept_name.empty()) {
     text += labelled("concept", caption.slide.empty() ? caption.concept_name : fmt::format("{}: {}", caption.concept_name, caption.slide), style);
   }
-  if (!verdict.evidence.empty()) text += labelled("packets", captures_in(verdict.evidence), style);
-  if (!caption.rerun.empty()) text += labelled("again", caption.rerun, style);
+  if (!verdict.evidence.empty()) text += labelled_line("packets", captures_in(verdict.evidence));
+  if (!caption.rerun.empty()) text += labelled_line("again", caption.rerun);
   return text;
 }
 
@@ -110,21 +114,33 @@ std::string ladder_block(const Verdict& verdict, const Style& style) {
 
 }  // namespace
 
+std::string unwritten_part(const Verdict& verdict) {
+  constexpr std::string_view before = "TODO ", after = " is not written yet";
+  for (const ProgramRecord& program : verdict.programs) {
+    const auto end = program.errors.find(after);
+    const auto begin = end == program.errors.npos ? end : program.errors.rfind(before, end);
+    if (program.end == "exit status 3" && begin != program.errors.npos) {
+      return program.errors.substr(begin + before.size(), end - begin - before.size());
+    }
+  }
+  return {};
+}
+
 std::string verdict_line(const Verdict& verdict, const Caption& caption, const Style& style) {
-  const std::string points = worth(caption);
-  const std::size_t room = style.width - columns(points) - 10;
+  constexpr std::size_t right_column = 10;
+  const std::string prize = fmt::format("{:>{}}", caption.badge.empty() ? points(caption) : "badge", right_column);
+  const std::size_t room = style.width - right_column - 9;
   const std::string title = shorten_to(caption.title, room, style);
-  const std::string gap(room - columns(title) + 2, ' ');
-  return fmt::format("  {} {}{}{}", mark(verdict.outcome, style), title, gap,
-                     verdict.outcome == Outcome::passed ? points : style.dim(points));
+  return fmt::format("  {} {}{} {}", mark(verdict.outcome, style), title, std::string(room - columns(title), ' '),
+                     verdict.outcome == Outcome::passed ? prize : style.dim(prize));
 }
 
 std::string explain(const Verdict& verdict, const Caption& caption, const Style& style) {
-  std::string text = fmt::format("{} {}\n{}{}\n", mark(verdict.outcome, style), style.bold(caption.title), margin(),
+  std::string text = fmt::format("{} {}\n{}{}\n", mark(verdict.outcome, style), style.bold(wrap(caption.title, style.width, 2)), margin(),
                                  style.dim(fmt::format("{}, {}, seed {}", verdict.check, worth(caption), verdict.seed)));
   if (verdict.outcome == Outcome::inconclusive) {
     text += labelled("not judged", verdict.reason, style);
-    if (!caption.rerun.empty()) text += labelled("again", caption.rerun, style);
+    if (!caption.rerun.empty()) text += labelled_line("again", caption.rerun);
     return text;
   }
   if (!verdict.expected.empty()) text += labelled("expected", verdict.expected, style);

@@ -17,6 +17,9 @@ struct Caption {
   std::string rerun;          ///< the command that runs just this check; empty where there is none
 };
 
+/// The hole of the skeleton where a failed check ended, "05.2"; empty when it was no hole (see common/todo.hh).
+std::string unwritten_part(const Verdict& verdict);
+
 /// One line: `✓ The client prints the answer and exits 0            10 points`, without a newline.
 std::string verdict_line(const Verdict& verdict, const Caption& caption, const Style& style);
 
