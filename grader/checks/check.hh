@@ -97,7 +97,7 @@ class Check : public testing::Test {
 
   /// The gaps between these frames, by the cable's clock, are the ones wanted. No gap may be shorter (by more than a
   /// twentieth and 2 ms, for clocks that count whole milliseconds); none may be longer than half as much again and
-  /// 40 ms. When one is longer and the machine was busy enough to explain it, the check cannot judge.
+  /// 40 ms. Where the machine was busy enough to explain what is wrong, the check cannot judge.
   void expect_gaps(const std::vector<CapturedFrame>& frames, const std::vector<std::chrono::milliseconds>& wanted,
                    const Program& sender);
 

@@ -128,17 +128,19 @@ Host& Host::sysctl(const std::string& name, const std::string& value) {
   return *this;
 }
 
-void Host::set_up_interface(const std::string& interface) {
+std::vector<Address> Host::set_up_interface(const std::string& interface) {
   {
     const auto inside = visit();
     do_not_offload(interface);
   }
   netlink_.set_up(interface);
+  const std::size_t before = addresses_.size();
   if (interfaces_ < interface_addresses_.size()) {
     std::istringstream list(interface_addresses_[interfaces_]);
     for (std::string address; list >> address;) add_address(interface, address);
   }
   ++interfaces_;
+  return {addresses_.begin() + static_cast<std::ptrdiff_t>(before), addresses_.end()};
 }
 
 }  // namespace wirelab

@@ -65,8 +65,8 @@ class Host {
  private:
   friend class Network;
 
-  /// Readies an interface that has just been put into the host: addresses, no offloading, up. Returns its name.
-  void set_up_interface(const std::string& interface);
+  /// Readies an interface that has just been put into the host: no offloading, up, addresses, which are returned.
+  std::vector<Address> set_up_interface(const std::string& interface);
   [[nodiscard]] std::string next_interface() const { return "eth" + std::to_string(interfaces_); }
 
   std::string name_;

@@ -1,11 +1,13 @@
 #include "grader/network/netlink.hh"
 
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <net/if.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
+#include <netlink/route/neighbour.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 
@@ -27,6 +29,7 @@ struct Put {
 using Link = std::unique_ptr<rtnl_link, Put<rtnl_link, rtnl_link_put>>;
 using Addr = std::unique_ptr<rtnl_addr, Put<rtnl_addr, rtnl_addr_put>>;
 using Route = std::unique_ptr<rtnl_route, Put<rtnl_route, rtnl_route_put>>;
+using Neighbour = std::unique_ptr<rtnl_neigh, Put<rtnl_neigh, rtnl_neigh_put>>;
 using Raw = std::unique_ptr<nl_addr, Put<nl_addr, nl_addr_put>>;
 
 Raw parse(const std::string& text, int family) {
@@ -100,6 +103,18 @@ void Netlink::add_address(const std::string& interface, const InterfaceAddress& 
     check(rtnl_addr_set_broadcast(address.get(), broadcast.get()), "set broadcast address of", text);
   }
   check(rtnl_addr_add(socket_.get(), address.get(), 0), "add address", text + " to " + interface);
+}
+
+void Netlink::add_neighbour(const std::string& interface, const Address& address,
+                            const std::array<std::uint8_t, 6>& mac) {
+  const Neighbour neighbour(rtnl_neigh_alloc());
+  const Raw there = parse(address.host(), address.family());
+  const Raw hardware(nl_addr_build(AF_LLC, mac.data(), mac.size()));
+  rtnl_neigh_set_ifindex(neighbour.get(), index_of(interface));
+  rtnl_neigh_set_dst(neighbour.get(), there.get());
+  rtnl_neigh_set_lladdr(neighbour.get(), hardware.get());
+  rtnl_neigh_set_state(neighbour.get(), NUD_PERMANENT);
+  check(rtnl_neigh_add(socket_.get(), neighbour.get(), NLM_F_CREATE), "add neighbour", address.host() + " on " + interface);
 }
 
 void Netlink::add_route(const InterfaceAddress& destination, const Address& gateway) {

@@ -33,6 +33,9 @@ class Netlink {
   void set_mtu(const std::string& interface, unsigned bytes);
   void add_address(const std::string& interface, const InterfaceAddress& address);
 
+  /// Makes it known for good which hardware address a neighbour has, so that nobody need ask for it.
+  void add_neighbour(const std::string& interface, const Address& address, const std::array<std::uint8_t, 6>& mac);
+
   /// `destination` with its prefix length; length 0 makes it the default route.
   void add_route(const InterfaceAddress& destination, const Address& gateway);
 

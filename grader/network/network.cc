@@ -31,18 +31,31 @@ Segment& Network::segment(const std::vector<Host*>& hosts, Cable cable) {
     for (const Host* host : hosts) cable.name += (cable.name.empty() ? "" : "-") + host->name();
   }
   Segment& made = segments_.emplace_back(cable.name, courier_);
-  for (Host* host : hosts) plug(*host, made, cable.mtu);
+  std::vector<Plug> plugs;
+  for (Host* host : hosts) plugs.push_back(plug(*host, made, cable.mtu));
+  introduce(plugs);
   courier_.serve(made);
   return made;
 }
 
-void Network::plug(Host& host, Segment& into, unsigned mtu) {
+Network::Plug Network::plug(Host& host, Segment& into, unsigned mtu) {
   const unsigned number = next_cable_end();
   const std::string backstage_end = "w" + std::to_string(number);
   const std::string interface = host.next_interface();
   backstage_.create_veth(backstage_end, interface, host.network_namespace(), mac_address(number), mtu);
   into.plug_in(host, std::make_unique<Port>(backstage_end, mtu));
-  host.set_up_interface(interface);
+  return {&host, interface, host.set_up_interface(interface), mac_address(number)};
+}
+
+void Network::introduce(const std::vector<Plug>& neighbours) {
+  for (const Plug& one : neighbours) {
+    for (const Plug& other : neighbours) {
+      if (&one == &other) continue;
+      for (const Address& address : other.addresses) {
+        one.host->netlink_.add_neighbour(one.interface, address, other.mac);
+      }
+    }
+  }
 }
 
 }  // namespace wirelab

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <concepts>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <utility>
@@ -50,7 +52,9 @@ class Network {
     std::string name;      ///< for captures; made of the hosts' names when empty
   };
 
-  /// A cable between two hosts, or a hub with any number of them. Each host gets its next interface, eth0 first.
+  /// A cable between two hosts, or a hub with any number of them. Each host gets its next interface, eth0 first, and
+  /// knows the hardware addresses of the others: the first datagram is on the cable when it is sent, not when address
+  /// resolution has come to an end. (For addresses that come later, or do not exist, hosts resolve as usual.)
   Segment& link(Host& a, Host& b, Cable cable);
   Segment& link(Host& a, Host& b) { return link(a, b, Cable{}); }
   Segment& segment(const std::vector<Host*>& hosts, Cable cable);
@@ -60,7 +64,15 @@ class Network {
   [[nodiscard]] const std::deque<Segment>& segments() const { return segments_; }
 
  private:
-  void plug(Host& host, Segment& into, unsigned mtu);
+  /// A host's interface on a segment, for those who need to know of each other.
+  struct Plug {
+    Host* host;
+    std::string interface;
+    std::vector<Address> addresses;
+    std::array<std::uint8_t, 6> mac;
+  };
+  Plug plug(Host& host, Segment& into, unsigned mtu);
+  static void introduce(const std::vector<Plug>& neighbours);
 
   Netlink backstage_;
   Courier courier_;

@@ -72,7 +72,8 @@ TEST_F(UnreliableUdp, answer_tells_the_length_of_the_request) {
 /// A number of requests of different lengths, and which of them were answered.
 class Survey {
  public:
-  Survey(UdpPeer& peer, const Host& host, std::uint16_t port) : peer_(peer), host_(host), server_(host.at(port)) {}
+  Survey(UdpPeer& peer, const Segment& wire, const Host& host, std::uint16_t port)
+      : peer_(peer), wire_(wire), host_(host), server_(host.at(port)) {}
 
   /// Sends requests of 1, 2, ... `count` bytes, then probes until one of them is answered: a server that takes one
   /// request after the other has then decided about all. Without any answer to a probe it gives up after `probes`.
@@ -105,9 +106,11 @@ class Survey {
  private:
   static constexpr std::size_t at_once = 16;  // the server's socket has room for so many in any case
 
-  /// Until the kernel has none left that the server has not taken: what it cannot store it would lose, unasked.
+  /// Until all have crossed the cable, and the server has taken them from its kernel: what that cannot store it would
+  /// lose, unasked.
   void wait_until_taken() const {
     const auto deadline = std::chrono::steady_clock::now() + patience;
+    wire_.wait_for(udp.from(peer_.local()).to(server_), sent_, deadline);
     const auto waiting = [this] {
       return std::ranges::any_of(sockets_in(host_, SOCK_DGRAM), [this](const BoundSocket& one) {
         return one.local.port() == server_.port() && one.receive_queue > 0;
@@ -128,6 +131,7 @@ class Survey {
   }
 
   UdpPeer& peer_;
+  const Segment& wire_;
   const Host& host_;
   Address server_;
   std::size_t sent_ = 0;
@@ -159,7 +163,7 @@ TEST_F(UnreliableUdp, drop_rate_is_the_one_asked_for) {
   const double probability = static_cast<double>(random.number(25, 75)) / 100.0;
   Program& program = start_server({"--drop", fmt::format("{:.2f}", probability), "--seed", std::to_string(random.number(1, 1000000))});
   UdpPeer peer(story(), client, 0);
-  Survey survey(peer, server, port);
+  Survey survey(peer, wire, server, port);
   step(fmt::format("client: {} requests of different lengths", count));
   survey.run(count, 40);
   const std::size_t lost = survey.sent() - survey.answered();
@@ -182,7 +186,7 @@ TEST_F(UnreliableUdp, same_seed_drops_the_same_requests) {
   const auto pattern = [&](std::uint64_t with, std::uint16_t at) {
     start_server({"--drop", "0.5", "--seed", std::to_string(with)}, at);
     UdpPeer peer(story(), client, 0);
-    Survey survey(peer, server, at);
+    Survey survey(peer, wire, server, at);
     step(fmt::format("client: {} requests to port {}", count, at));
     survey.run(count, 40);
     return survey.pattern(count);
@@ -205,7 +209,7 @@ TEST_F(UnreliableUdp, zero_never_drops_and_one_never_answers) {
   {
     start_server({"--drop", "0"});
     UdpPeer peer(story(), client, 0);
-    Survey survey(peer, server, port);
+    Survey survey(peer, wire, server, port);
     step(fmt::format("client: {} requests to the server that never drops", count));
     survey.run(count, 1);
     expect(survey.pattern(count) == std::string(count, '+'), "every request is answered", "answered are: " + survey.pattern(count));
@@ -213,7 +217,7 @@ TEST_F(UnreliableUdp, zero_never_drops_and_one_never_answers) {
   const auto other = static_cast<std::uint16_t>(port + 1);
   Program& program = start_server({"--drop", "1"}, other);
   UdpPeer peer(story(), client, 0);
-  Survey survey(peer, server, other);
+  Survey survey(peer, wire, server, other);
   step(fmt::format("client: {} requests to the server that always drops", count));
   survey.run(count, 1);
   const std::size_t dropped = count_dropped(program, story(), peer.local(), survey.sent());
