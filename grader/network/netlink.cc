@@ -11,7 +11,9 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 #include "grader/network/host.hh"
 
@@ -103,6 +105,23 @@ void Netlink::add_address(const std::string& interface, const InterfaceAddress& 
     check(rtnl_addr_set_broadcast(address.get(), broadcast.get()), "set broadcast address of", text);
   }
   check(rtnl_addr_add(socket_.get(), address.get(), 0), "add address", text + " to " + interface);
+  if (family == AF_INET6) wait_until_local(wanted.address);
+}
+
+/// Even without duplicate address detection the kernel puts the route to an own IPv6 address in later, on a work queue;
+/// until then it throws away what comes for it.
+void Netlink::wait_until_local(const Address& address) {
+  const Raw own = parse(address.host(), AF_INET6);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (std::chrono::steady_clock::now() < deadline) {
+    rtnl_route* found = nullptr;
+    if (rtnl_route_lookup(socket_.get(), own.get(), &found) == 0) {
+      const Route route(found);
+      if (rtnl_route_get_type(found) == RTN_LOCAL) return;
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  throw std::runtime_error("add address " + address.host() + ": it does not become usable");
 }
 
 void Netlink::add_neighbour(const std::string& interface, const Address& address,

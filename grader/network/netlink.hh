@@ -31,6 +31,8 @@ class Netlink {
 
   void set_up(const std::string& interface);
   void set_mtu(const std::string& interface, unsigned bytes);
+
+  /// Returns when packets to the address are accepted.
   void add_address(const std::string& interface, const InterfaceAddress& address);
 
   /// Makes it known for good which hardware address a neighbour has, so that nobody need ask for it.
@@ -40,6 +42,8 @@ class Netlink {
   void add_route(const InterfaceAddress& destination, const Address& gateway);
 
  private:
+  void wait_until_local(const Address& address);
+
   struct Free {
     void operator()(nl_sock* socket) const;
   };
