@@ -149,7 +149,7 @@ TEST_P(Short, one_short_receive_is_one) {
 INSTANTIATE_TEST_SUITE_P(, Short,
                          testing::Values(Way{"recv", true}, Way{"read", true}, Way{"recvmsg", true}, Way{"recv", false},
                                          Way{"read", false}, Way{"recvmsg", false}),
-                         [](const auto& info) { return info.param.calls + (info.param.blocks ? "_blocking" : "_nonblocking"); });
+                         [](const auto& test) { return test.param.calls + (test.param.blocks ? "_blocking" : "_nonblocking"); });
 
 /// A program whose one recv waits with us, and the connection on which it waits.
 class Waiting : public Faults {

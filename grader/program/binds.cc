@@ -112,10 +112,18 @@ std::vector<fs::path> chain_of_links(fs::path path) {
   return chain;
 }
 
+/// Java keeps its settings in /etc/java-17-openjdk (Debian) or /etc/java (Fedora), and links to them.
+void add_java_settings(Binds& binds) {
+  for (const auto& entry : fs::directory_iterator("/etc")) {
+    if (entry.path().filename().string().starts_with("java")) binds.add(entry.path());
+  }
+}
+
 /// A program that was installed: /opt/python/bin/python3 needs /opt/python/lib.
 void add_installed(Binds& binds, const fs::path& program) {
   for (const fs::path& path : chain_of_links(program)) {
     binds.add_widest(path, {path.parent_path().parent_path(), path.parent_path()});
+    if (contains("/usr/lib/jvm", path)) add_java_settings(binds);
   }
 }
 

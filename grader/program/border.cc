@@ -32,7 +32,7 @@ SystemCallBorder::SystemCallBorder(Descriptor listener, FaultPlan& plan) : liste
 }
 
 void SystemCallBorder::add_events(std::vector<pollfd>& events) const {
-  events.push_back({listener_.get(), POLLIN, 0});
+  if (listener_) events.push_back({listener_.get(), POLLIN, 0});
   for (const Waiting& one : waiting_) {
     events.push_back({one.call.socket(), static_cast<short>(one.call.receives() ? POLLIN : POLLOUT), 0});
   }
@@ -43,7 +43,8 @@ void SystemCallBorder::serve() {
   if (look_for_signals_) next_look_ = Clock::now() + std::chrono::milliseconds(tick_ms);
   std::erase_if(waiting_, [this](const Waiting& one) { return settle_waiting(one); });
   pollfd event{listener_.get(), POLLIN, 0};
-  while (poll(&event, 1, 0) == 1 && (event.revents & POLLIN) != 0) {
+  while (poll(&event, 1, 0) == 1) {
+    if ((event.revents & POLLIN) == 0) return listener_.reset();  // hung up: all who had the filter have ended
     seccomp_notif made{};
     // ENOENT: the program was killed meanwhile.
     if (ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &made) == 0) answer(made);

@@ -42,9 +42,10 @@ Descriptor open_launcher() {
   return Descriptor(must(open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path.string()));
 }
 
-/// The launcher's rights: to become the sandbox user, and to signal and to look at processes of that user.
+/// The launcher's rights: to become the sandbox user, or to map itself into a nested user namespace (which takes
+/// CAP_SETFCAP where it is user 0: user_namespaces(7)); to signal and to look at processes of that user.
 std::vector<std::string> capabilities(const Confinement& confinement) {
-  std::vector<std::string> names = {"CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_SYS_PTRACE"};
+  std::vector<std::string> names = {"CAP_SETUID", "CAP_SETGID", "CAP_SETFCAP", "CAP_KILL", "CAP_SYS_PTRACE"};
   if (confinement.raw_sockets) names.push_back("CAP_NET_RAW");
   return names;
 }
