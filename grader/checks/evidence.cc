@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -31,6 +32,11 @@ FrameRecord to_record(const CapturedFrame& one, const Segment& segment, const St
   return record;
 }
 
+/// Ended by a signal that a check sends: not the program's doing.
+bool is_wanted(const Exit& exit) {
+  return exit.reason == Exit::Reason::signalled && (exit.signal == SIGTERM || exit.signal == SIGKILL);
+}
+
 void write_text(const std::filesystem::path& file, const std::string& text) {
   std::ofstream out(file, std::ios::binary);
   out << text;
@@ -51,7 +57,7 @@ void explain_end(Verdict& verdict, const std::deque<Program>& programs) {
       verdict.cause = found.str() + " of the skeleton is not written yet.";
       return;
     }
-    if (exit->reason == Exit::Reason::exited) continue;
+    if (exit->reason == Exit::Reason::exited || is_wanted(*exit)) continue;
     verdict.cause = fmt::format("The program on host {} did not end by itself ({}). {}", program.host().name(),
                                 exit->to_string(), verdict.cause);
     return;

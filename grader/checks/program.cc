@@ -190,6 +190,12 @@ void Program::expect_idle(std::chrono::nanoseconds time, const std::string& whil
               fmt::format("in {:.0f} ms it used {:.0f} ms of processor time", in_ms(passed), in_ms(used)));
 }
 
+void Program::repeat_until_struck(Call call, unsigned times, const std::function<void()>& exchange) {
+  constexpr unsigned enough = 20;
+  for (unsigned i = 0; i < enough && process_.struck(call) < times; ++i) exchange();
+  expect_struck(call, times);
+}
+
 void Program::expect_struck(Call call, unsigned at_least) {
   if (process_.struck(call) >= at_least) return;
   story_.cannot_judge(fmt::format("the program never made the system call that this check disturbs ({}), or made it in a "

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -60,9 +61,13 @@ class Program {
   /// For this long the program (its children apart) uses next to no processor time: a twentieth of it at most.
   void expect_idle(std::chrono::nanoseconds time, const std::string& while_what);
 
-  /// At least one fault on this call has struck by now; if the program never makes such a call, the grader cannot
+  /// Repeats `exchange` until faults have struck this call so many times: a call that was already waiting in the kernel
+  /// when the fault was armed escapes it. If the program does not seem to make such a call at all, the grader cannot
   /// judge by this means: that is neither pass nor fail.
-  void expect_struck(Call call, unsigned at_least = 1);
+  void repeat_until_struck(Call call, unsigned times, const std::function<void()>& exchange);
+
+  /// Faults have struck this call at least so often by now; otherwise the grader cannot judge by this means.
+  void expect_struck(Call call, unsigned at_least);
 
   [[nodiscard]] Process& process() { return process_; }
   [[nodiscard]] const Process& process() const { return process_; }
