@@ -8,6 +8,7 @@
 
 #include "common/error.hh"
 #include "grader/cli/commands.hh"
+#include "grader/cli/memory.hh"
 #include "grader/cli/output_file.hh"
 #include "grader/cli/words.hh"
 #include "grader/course/machine.hh"
@@ -19,17 +20,6 @@ namespace wirelab {
 namespace {
 
 constexpr std::size_t most_explanations = 5;  // more would bury the first, where to begin
-
-struct CheckRequest {
-  std::vector<std::string> labs;
-  std::string program;
-  bool solution = false;
-  std::vector<std::string> only;
-  std::string json;
-  std::string evidence;
-  std::optional<std::uint64_t> seed;
-  unsigned jobs = 0;
-};
 
 /// What came of one lab.
 struct LabOutcome {
@@ -264,7 +254,9 @@ void look_through(const CheckRequest& request, const std::vector<const Lab*>& la
   (void)binds_for_command(command);
 }
 
-int run(Session& session, const CheckRequest& request) {
+}  // namespace
+
+int check_labs(Session& session, const CheckRequest& request) {
   const auto labs = session.labs(request.labs);
   look_through(request, labs);
   const OutputFile report(request.json);
@@ -281,30 +273,6 @@ int run(Session& session, const CheckRequest& request) {
   }
   report.write(json.dump(2) + "\n");
   return exit_status(all);
-}
-
-}  // namespace
-
-void add_check(CLI::App& app, Command& chosen) {
-  auto request = std::make_shared<CheckRequest>();
-  CLI::App* command = app.add_subcommand("check", "Build your program and check it; a failed check explains itself");
-  command->add_option("LAB", request->labs, "Labs by number or name; all of them without any");
-  auto* program = command->add_option("--program", request->program, "Check this command instead of building your files");
-  command->add_flag("--solution", request->solution, "Check the reference solution")->excludes(program);
-  command->add_option("--only", request->only, "Only checks whose name matches this pattern; may be given again")
-      ->type_name("GLOB")
-      ->allow_extra_args(false);
-  command->add_option("--json", request->json, "Write the result for machines into this file");
-  command->add_option("--evidence", request->evidence, "Keep captures and transcripts in this folder")->type_name("DIR");
-  command->add_option("--seed", request->seed, "Draw the same values as an earlier run");
-  command->add_option("--jobs", request->jobs, "Checks at once")->check(CLI::Range(1, 1000));
-  command->footer(
-      "Exit status: 0 all checks passed, 1 some failed, 2 some could not be judged, or trouble.\n"
-      "Examples:\n"
-      "  ./wirelab check 05                                   your files in labs/05-unreliable-udp\n"
-      "  ./wirelab check 05 --only 'client_*'                 some checks\n"
-      "  ./wirelab check 05 --program 'python3 my_udp.py'     a program in any language");
-  command->callback([request, &chosen] { chosen = [request](Session& session) { return run(session, *request); }; });
 }
 
 }  // namespace wirelab

@@ -1,28 +1,70 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "grader/cli/session.hh"
 
-// Every command is one `add_...` function in a file of its own: it tells CLI11 what may be typed, and sets what is to
-// be done when the command was. `main` parses, opens the session, and does it.
+// What the commands do: one function and one file each. Which words and options the user types for them is the
+// business of command_line.cc alone. The results are exit statuses; trouble is thrown.
 
 namespace wirelab {
 
-/// What the command line asked for; the result is the exit status.
-using Command = std::function<int(Session&)>;
-
-void add_list(CLI::App& app, Command& chosen);
-void add_check(CLI::App& app, Command& chosen);
-void add_hint(CLI::App& app, Command& chosen);
-void add_show(CLI::App& app, Command& chosen);
-void add_doctor(CLI::App& app, Command& chosen);
-void add_prove(CLI::App& app, Command& chosen);
-void add_grade(CLI::App& app, Command& chosen);
-void add_test(CLI::App& app, Command& chosen);
-
 /// Without a command: where the user is, and what to do next.
 int where_you_are(Session& session);
+
+int list_labs(Session& session);
+
+struct CheckRequest {
+  std::vector<std::string> labs;         ///< names; empty for all
+  std::string program;                   ///< a command to check instead of the student's files; empty for none
+  bool solution = false;
+  std::vector<std::string> only;         ///< globs over the names of checks
+  std::string json;                      ///< file for the result; empty for none
+  std::string evidence;                  ///< folder; empty for ours
+  std::optional<std::uint64_t> seed;
+  unsigned jobs = 0;                     ///< checks at once; 0 for the default
+};
+int check_labs(Session& session, const CheckRequest& request);
+
+struct HintRequest {
+  std::string lab;
+  bool again = false;                    ///< begin with the first
+};
+int give_hint(Session& session, const HintRequest& request);
+
+struct ShowRequest {
+  std::string lab;
+  std::string check;                     ///< a name or a glob
+};
+int show_check(Session& session, const ShowRequest& request);
+
+int examine(Session& session);
+
+struct GradeRequest {
+  std::vector<std::filesystem::path> paths;
+  std::vector<std::string> labs;         ///< empty for all
+  std::filesystem::path out = "grades";
+  unsigned jobs = 0;                     ///< submissions at once; 0: twice as many as there are cores
+  bool resume = false;
+  std::optional<std::uint64_t> seed;
+};
+/// 0: all were graded, however well; 2: some could not be judged, or there was trouble. Ended by a signal (130, 143) it
+/// leaves the gradebook of what was finished.
+int grade(Session& session, const GradeRequest& request);
+
+struct ProveRequest {
+  std::vector<std::string> labs;         ///< empty for all
+  bool all_checks = false;               ///< run every check on every mistake
+  std::string json;                      ///< file for the result; empty for none
+  unsigned jobs = 0;                     ///< claims tried at once; 0 for the default
+};
+int prove(Session& session, const ProveRequest& request);
+
+/// The project's own tests, all or those whose name matches. Does not return when it can start them.
+int run_tests(Session& session, const std::string& filter);
 
 }  // namespace wirelab

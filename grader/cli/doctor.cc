@@ -19,6 +19,8 @@ std::string describe(const Finding& finding, const Style& style) {
   return text;
 }
 
+}  // namespace
+
 int examine(Session& session) {
   bool all = true;
   for (const Finding& finding : examine_machine(session.toolbox)) {
@@ -28,13 +30,6 @@ int examine(Session& session) {
   session.console.print(all ? "\nThis machine can run every lab.\n"
                             : "\nSome checks cannot run on this machine; they will say so and count neither as passed nor as failed.\n");
   return all ? exit_passed : exit_trouble;
-}
-
-}  // namespace
-
-void add_doctor(CLI::App& app, Command& chosen) {
-  CLI::App* command = app.add_subcommand("doctor", "Can this machine run every lab? If not, what to do");
-  command->callback([&chosen] { chosen = examine; });
 }
 
 }  // namespace wirelab

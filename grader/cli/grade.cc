@@ -26,15 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct GradeOptions {
-  std::vector<fs::path> paths;
-  std::vector<std::string> labs;            // empty for all
-  fs::path out = "grades";
-  unsigned jobs = 0;                        // 0: twice as many as there are cores
-  bool resume = false;
-  std::optional<std::uint64_t> seed;
-};
-
 std::atomic<int> stop_signal = 0;
 
 /// Handlers, not a blocked mask: a mask would be inherited by the programs under test.
@@ -94,11 +85,11 @@ std::vector<Lab> chosen_labs(const Session& session, const std::vector<std::stri
 }
 
 /// Everything besides the students' files that a result depends on.
-std::string digest_of(const Toolbox& toolbox, const std::vector<Lab>& labs, const GradeOptions& options) {
+std::string digest_of(const Toolbox& toolbox, const std::vector<Lab>& labs, const GradeRequest& request) {
   Digest digest;
   digest.add("1");  // of this layout: another number makes every old result obsolete
   digest.add(Toolchain::load(toolbox.build).stamp());
-  digest.add(options.seed ? std::to_string(*options.seed) : "");
+  digest.add(request.seed ? std::to_string(*request.seed) : "");
   for (const Lab& lab : labs) {
     digest.add(read_file(toolbox.check_executable(lab)));
     digest.add(read_file(lab.folder / "lab.toml"));
@@ -124,16 +115,16 @@ void try_named_archives(const std::vector<Submission>& submissions, const Craft&
   }
 }
 
-ClassPlan plan_for(Session& session, const GradeOptions& options) {
-  ClassList list = find_submissions(options.paths, session.course.labs);
+ClassPlan plan_for(Session& session, const GradeRequest& request) {
+  ClassList list = find_submissions(request.paths, session.course.labs);
   for (const std::string& line : list.passed_over) session.console.print(line + "\n");
   ClassPlan plan;
   plan.submissions = std::move(list.submissions);
-  plan.labs = chosen_labs(session, options.labs);
+  plan.labs = chosen_labs(session, request.labs);
   plan.course = session.course.labs;
-  plan.digest = digest_of(session.toolbox, plan.labs, options);
-  plan.jobs = options.jobs > 0 ? options.jobs : 2 * std::max(1u, std::thread::hardware_concurrency());
-  plan.resume = options.resume;
+  plan.digest = digest_of(session.toolbox, plan.labs, request);
+  plan.jobs = request.jobs > 0 ? request.jobs : 2 * std::max(1u, std::thread::hardware_concurrency());
+  plan.resume = request.resume;
   return plan;
 }
 
@@ -187,33 +178,19 @@ int grade_class(Console& console, const ClassPlan& plan, OutputFolder& out, cons
   leave_now(out, 128 + stop_signal);
 }
 
-/// 0: all were graded, however well; 2: some could not be judged, or there was trouble, said in one line. Ended by a
-/// signal (130, 143) it leaves the gradebook of what was finished.
-int grade(Session& session, const GradeOptions& options) {
-  const ClassPlan plan = plan_for(session, options);
+}  // namespace
+
+int grade(Session& session, const GradeRequest& request) {
+  const ClassPlan plan = plan_for(session, request);
   const fs::path unpacker = session.toolbox.build / "bin" / "wirelab-unpack";
   Craft craft;
   craft.read = [&](const Submission& one) { return read_submission(one, plan.labs, unpacker); };
   craft.judge = [&](const Lab& lab, const HandedIn& handed, const Workplace& place) {
-    return judge_lab(session.toolbox, lab, handed, place, options.seed);
+    return judge_lab(session.toolbox, lab, handed, place, request.seed);
   };
   try_named_archives(plan.submissions, craft);
-  OutputFolder out(options.out, options.resume);
+  OutputFolder out(request.out, request.resume);
   return grade_class(session.console, plan, out, craft);
-}
-
-}  // namespace
-
-void add_grade(CLI::App& app, Command& chosen) {
-  const auto options = std::make_shared<GradeOptions>();
-  CLI::App* command = app.add_subcommand("grade", "Grade submissions, folders or archives: one, or a class of them");
-  command->add_option("PATH", options->paths, "A submission, or a folder of submissions")->required();
-  command->add_option("--labs", options->labs, "Labs to grade, as in 03,05 (default: all)")->delimiter(',');
-  command->add_option("--out", options->out, "Folder for gradebook, feedback and evidence")->capture_default_str();
-  command->add_option("--jobs", options->jobs, "Submissions at once (default: twice the cores)")->check(CLI::Range(1, 1024));
-  command->add_flag("--resume", options->resume, "Go on with an earlier run: what is finished and unchanged stands");
-  command->add_option("--seed", options->seed, "Seed of what checks draw at random (default: drawn anew)");
-  command->callback([&chosen, options] { chosen = [options](Session& session) { return grade(session, *options); }; });
 }
 
 }  // namespace wirelab

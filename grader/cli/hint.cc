@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "grader/cli/commands.hh"
+#include "grader/cli/memory.hh"
 
 namespace wirelab {
 namespace {
@@ -13,10 +14,12 @@ std::string as_paragraphs(std::string text) {
   return text;
 }
 
-int give_hint(Session& session, const std::string& name, bool again) {
-  const Lab& lab = session.course.find(name);
+}  // namespace
+
+int give_hint(Session& session, const HintRequest& request) {
+  const Lab& lab = session.course.find(request.lab);
   Memory memory(session);
-  const std::size_t given = again ? 0 : memory.hints(lab);
+  const std::size_t given = request.again ? 0 : memory.hints(lab);
   if (given >= lab.hints.size()) {
     session.console.print(fmt::format("You have had all {} hints of lab {}. To read them again: ./wirelab hint {} --again\n",
                                       lab.hints.size(), number_of(lab), number_of(lab)));
@@ -28,22 +31,6 @@ int give_hint(Session& session, const std::string& name, bool again) {
   memory.remember_hints(lab, given + 1);
   memory.save();
   return exit_passed;
-}
-
-}  // namespace
-
-void add_hint(CLI::App& app, Command& chosen) {
-  struct Request {
-    std::string lab;
-    bool again = false;
-  };
-  auto request = std::make_shared<Request>();
-  CLI::App* command = app.add_subcommand("hint", "The next hint for a lab; they come one at a time");
-  command->add_option("LAB", request->lab, "A lab by number or name")->required();
-  command->add_flag("--again", request->again, "Begin with the first again");
-  command->callback([request, &chosen] {
-    chosen = [request](Session& session) { return give_hint(session, request->lab, request->again); };
-  });
 }
 
 }  // namespace wirelab

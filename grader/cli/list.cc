@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "grader/cli/commands.hh"
+#include "grader/cli/memory.hh"
 
 namespace wirelab {
 namespace {
@@ -42,16 +43,11 @@ std::string next_step(const Session& session, const Memory& memory) {
   return "everything is done; ./wirelab check runs it all again";
 }
 
-int list(Session& session) {
-  print_labs(session, Memory(session));
-  return exit_passed;
-}
-
 }  // namespace
 
-void add_list(CLI::App& app, Command& chosen) {
-  CLI::App* command = app.add_subcommand("list", "The labs, with the best result so far");
-  command->callback([&chosen] { chosen = list; });
+int list_labs(Session& session) {
+  print_labs(session, Memory(session));
+  return exit_passed;
 }
 
 int where_you_are(Session& session) {

@@ -15,13 +15,6 @@
 namespace wirelab {
 namespace {
 
-struct ProveRequest {
-  std::vector<std::string> labs;
-  bool all_checks = false;
-  std::string json;
-  unsigned jobs = 0;
-};
-
 /// Most of a check is waiting, so there may be more claims in hand than processors; but checks that press on time
 /// suffer when there are very many.
 unsigned default_jobs() { return std::max(2u, std::thread::hardware_concurrency()); }
@@ -83,6 +76,8 @@ class Proving {
   std::atomic<std::size_t> finished_ = 0;
 };
 
+}  // namespace
+
 int prove(Session& session, const ProveRequest& request) {
   const auto labs = session.labs(request.labs);
   const OutputFile report(request.json);
@@ -103,19 +98,6 @@ int prove(Session& session, const ProveRequest& request) {
   session.console.print(fmt::format("{} claims: {} hold, {} do not, {} could not be judged\n", proving.size(),
                                     proving.size() - failed - unknown, failed, unknown));
   return failed > 0 ? exit_failed : unknown > 0 ? exit_trouble : exit_passed;
-}
-
-}  // namespace
-
-void add_prove(CLI::App& app, Command& chosen) {
-  auto request = std::make_shared<ProveRequest>();
-  CLI::App* command = app.add_subcommand("prove", "Prove the course: skeletons fail, solutions pass, mistakes are caught");
-  command->add_option("LAB", request->labs, "Labs by number or name; all of them without any");
-  command->add_flag("--all-checks", request->all_checks, "Run every check on every mistake, and say which catch it");
-  command->add_option("--json", request->json, "Write the result for machines into this file");
-  command->add_option("--jobs", request->jobs, "Claims tried at once")->check(CLI::Range(1, 1000));
-  command->footer("Exit status: 0 everything holds, 1 something does not, 2 something could not be judged, or trouble.");
-  command->callback([request, &chosen] { chosen = [request](Session& session) { return prove(session, *request); }; });
 }
 
 }  // namespace wirelab

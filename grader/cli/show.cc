@@ -7,11 +7,9 @@
 #include "grader/course/files.hh"
 
 namespace wirelab {
-namespace {
-
-int show(Session& session, const std::string& lab_name, const std::string& glob) {
-  const Lab& lab = session.course.find(lab_name);
-  for (const CheckInfo* check : chosen_checks(lab, {glob})) {
+int show_check(Session& session, const ShowRequest& request) {
+  const Lab& lab = session.course.find(request.lab);
+  for (const CheckInfo* check : chosen_checks(lab, {request.check})) {
     const auto file = session.evidence(lab) / check->name / "verdict.json";
     if (!std::filesystem::exists(file)) {
       throw std::runtime_error(fmt::format("show {}: no run of it is kept; first: ./wirelab check {}", check->name, number_of(lab)));
@@ -21,22 +19,6 @@ int show(Session& session, const std::string& lab_name, const std::string& glob)
     session.console.print(explain(verdict, caption, session.console.style()) + "\n");
   }
   return exit_passed;
-}
-
-}  // namespace
-
-void add_show(CLI::App& app, Command& chosen) {
-  struct Request {
-    std::string lab;
-    std::string check;
-  };
-  auto request = std::make_shared<Request>();
-  CLI::App* command = app.add_subcommand("show", "A check of the last run at length: steps, packets, output");
-  command->add_option("LAB", request->lab, "A lab by number or name")->required();
-  command->add_option("CHECK", request->check, "The check's name, or a pattern")->required();
-  command->callback([request, &chosen] {
-    chosen = [request](Session& session) { return show(session, request->lab, request->check); };
-  });
 }
 
 }  // namespace wirelab
