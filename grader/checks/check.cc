@@ -100,6 +100,7 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
                 .input = std::move(how.input),
                 .limits = how.limits,
                 .watched = std::move(how.watched),
+                .bare = how.bare,
                 .raw_sockets = how.raw_sockets};
   launch.command.insert(launch.command.end(), arguments.begin(), arguments.end());
   const std::string shown = subject.shown() + " " + join(arguments);

@@ -34,6 +34,7 @@ Process Process::start(const NetworkNamespace& network, const std::string& hostn
   confinement.sandbox.hostname = hostname;
   confinement.sandbox.binds = std::move(launch.binds);
   for (auto& [name, value] : launch.environment) confinement.sandbox.environment[name] = value;
+  confinement.sandbox.bare = launch.bare;
   confinement.command = std::move(launch.command);
   confinement.limits = launch.limits;
   confinement.watched = launch.watched;

@@ -60,8 +60,10 @@ std::vector<std::string> Sandbox::command_line(const std::vector<std::string>& c
   // No --die-with-parent: it leaves a survivor when it strikes while bubblewrap still builds. The launcher hears of
   // its grader's end, and nothing else need die.
   for (const std::string& capability : capabilities) append(words, {"--cap-add", capability});
-  show_system_folders(words);
-  show_settings(words);
+  if (!bare) {
+    show_system_folders(words);
+    show_settings(words);
+  }
   // The host's own network settings belong to the user that owns the private world, and so to its programs.
   append(words, {"--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"});
   give_scratch_space(words, tmp_bytes);

@@ -19,9 +19,12 @@ namespace wirelab {
 struct Sandbox {
   std::string hostname = "sandbox";
   std::vector<Bind> binds;
+  /// LeakSanitizer would trace the program, which the system call filter refuses, and fail it for that.
   std::map<std::string, std::string> environment = {
-      {"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"HOME", "/tmp"}};
+      {"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"HOME", "/tmp"},
+      {"ASAN_OPTIONS", "detect_leaks=0"},       {"LSAN_OPTIONS", "detect_leaks=0"}};
   std::filesystem::path directory = "/tmp";      ///< the working directory, inside
+  bool bare = false;  ///< without the system's programs, libraries and settings: /proc, /dev, /tmp and what is bound
   std::uint64_t tmp_bytes = 64ull << 20;         ///< how much /tmp may hold, and /dev/shm
 
   /// The command line, bubblewrap first, that runs `command` (paths as seen inside) in this sandbox, as its process 1
