@@ -396,6 +396,16 @@ TEST_F(Sandboxed, raw_sockets_are_a_right_of_its_own) {
   EXPECT_THAT(output_, Not(HasSubstr("ok")));
 }
 
+TEST_F(Sandboxed, sanitizers_work) {
+  Launch launch = subject({"exit", "4"});
+  launch.command[0] = "/sanitized";
+  launch.binds = {{subject_path().parent_path() / "subject-sanitized", "/sanitized", false}};
+  EXPECT_EQ(run(launch).code, 4) << errors_;
+  launch.command = {"/sanitized", "overflow"};
+  EXPECT_NE(run(launch).code, 0);
+  EXPECT_THAT(errors_, HasSubstr("AddressSanitizer: heap-buffer-overflow"));
+}
+
 TEST_F(Sandboxed, outputs_can_be_opened_by_name) {
   Launch launch;
   launch.command = {"/bin/sh", "-c", "echo one > /dev/stdout; echo two > /dev/stderr"};

@@ -435,7 +435,14 @@ int round_trips(const Words& words) {
   return 0;
 }
 
+int overflow(const Words&) {
+  std::vector<char> bytes(10);
+  volatile char* beyond = bytes.data() + bytes.size();
+  return *beyond;
+}
+
 const std::map<std::string, int (*)(const Words&)> commands = {
+    {"overflow", overflow},
     {"spin", spin}, {"eat", eat}, {"fork-bomb", fork_bomb}, {"open-files", open_files}, {"write-file", write_file},
     {"flood", flood}, {"environment", environment}, {"identity", identity}, {"descriptors", descriptors},
     {"list", list}, {"touch", touch}, {"read-files", read_files}, {"break-out", break_out},
