@@ -720,11 +720,15 @@ TEST(Word, says_what_became_of_the_program) {
   Verdict unclear = passed;
   unclear.outcome = Outcome::inconclusive;
   EXPECT_EQ(word(unclear), "needs another run");
-  EXPECT_EQ(word(failed_with("killed by signal 11 (Segmentation fault)")), "fails 1 of 1 checks (crashed)");
-  EXPECT_EQ(word(failed_with("exit status 1", "==1==ERROR: AddressSanitizer: heap-use-after-free")), "fails 1 of 1 checks (crashed)");
+  EXPECT_EQ(word(failed_with("killed by signal 11 (Segmentation fault)")), "fails 1 of 1, crashes");
+  EXPECT_EQ(word(failed_with("exit status 1", "==1==ERROR: AddressSanitizer: heap-use-after-free")), "fails 1 of 1, crashes");
   EXPECT_EQ(word(failed_with("exit status 3", "tcp_echo: TODO 03.1 is not written yet")), "unfinished");
-  EXPECT_EQ(word(failed_with("still running")), "fails 1 of 1 checks");
-  EXPECT_EQ(word(failed_with("killed by signal 9 (Killed)")), "fails 1 of 1 checks");
+  EXPECT_EQ(word(failed_with("still running")), "fails 1 of 1");
+  EXPECT_EQ(word(failed_with("stopped: it printed too much")), "fails 1 of 1, floods output");
+  EXPECT_EQ(word(failed_with("killed by signal 9 (Killed)")), "fails 1 of 1");
+  Verdict endless = failed_with("still running");
+  endless.actual = "after 8 s it is still running";
+  EXPECT_EQ(word(endless), "fails 1 of 1, times out");
 }
 
 }  // namespace

@@ -36,10 +36,8 @@ std::string joined(const std::vector<std::string>& parts) {
 
 /// What the table shows beside the points; badges are counted, the feedback names them.
 std::string remark_of(const GradebookRow::Cell& cell) {
-  std::string text(word_of(cell));
-  const std::size_t badges = cell.badges.size();
-  if (badges > 0) text += fmt::format(", {} badge{}", badges, badges == 1 ? "" : "s");
-  return text;
+  const std::string word(word_of(cell));
+  return cell.badges.empty() ? word : fmt::format("{} +{}", word, cell.badges.size());
 }
 
 std::string fitted(const std::string& text, std::size_t width) {
@@ -122,7 +120,12 @@ std::string gradebook_csv(const std::vector<std::string>& labs, const std::vecto
 std::string gradebook_table(const std::vector<std::string>& labs, const std::vector<GradebookRow>& rows, std::size_t width) {
   const Layout layout(labs, rows, width);
   std::string table = heading(labs, layout);
-  for (const GradebookRow& row : rows) table += line_of(row, layout);
+  bool badges = false;
+  for (const GradebookRow& row : rows) {
+    table += line_of(row, layout);
+    for (const auto& cell : row.labs) badges = badges || !cell.badges.empty();
+  }
+  if (badges && layout.word > 0) table += "(+1: a badge, for a stretch check)\n";
   return table;
 }
 

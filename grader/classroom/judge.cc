@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 /// Checks of one submission at once. Most of a check is waiting; but several submissions run at the same time, and a
 /// machine that is too busy makes checks inconclusive.
-constexpr unsigned checks_at_once = 4;
+constexpr unsigned checks_at_once = 16;
 
 /// Puts the files where the builder looks for them.
 void lay_out(const Lab& lab, const HandedIn& handed, const fs::path& sources, LabResult& result) {
@@ -46,7 +46,7 @@ bool crashed(const ProgramRecord& program) {
          says(program.errors, "ERROR: AddressSanitizer") || says(program.errors, "ERROR: LeakSanitizer");
 }
 
-bool flooded(const ProgramRecord& program) { return says(program.end, "output"); }
+bool flooded(const ProgramRecord& program) { return says(program.end, "printed too much"); }
 bool greedy(const ProgramRecord& program) { return says(program.end, "memory"); }
 bool busy(const ProgramRecord& program) { return says(program.end, "processor time"); }
 bool unfinished(const ProgramRecord& program) { return program.end == "exit status 3" && says(program.errors, "TODO"); }
@@ -68,18 +68,19 @@ Failures core_failures(const Lab& lab, const std::vector<Verdict>& verdicts) {
 
 /// In how many of them a program of the student's did this.
 template <typename Deed>
-std::size_t count(const Failures& failures, Deed did) {
-  const auto seen = [&](const Verdict* verdict) { return std::ranges::any_of(verdict->programs, did); };
-  return static_cast<std::size_t>(std::ranges::count_if(failures, seen));
+long count(const Failures& failures, Deed did) {
+  return std::ranges::count_if(failures, [&](const Verdict* verdict) { return std::ranges::any_of(verdict->programs, did); });
 }
 
-/// The worst that was seen, if it goes beyond a wrong answer.
+/// What went wrong beyond a wrong answer: of the ways to end too soon the most frequent, or else that it did not end.
 std::string symptom_of(const Failures& failures) {
-  if (count(failures, crashed) > 0) return " (crashed)";
-  if (count(failures, flooded) > 0) return " (flooded its output)";
-  if (count(failures, greedy) > 0) return " (ate all memory)";
-  if (count(failures, busy) > 0 || std::ranges::any_of(failures, timed_out)) return " (timed out)";
-  return "";
+  using Symptom = std::pair<long, std::string_view>;
+  const std::array symptoms = {Symptom{count(failures, flooded), ", floods output"},
+                               Symptom{count(failures, greedy), ", eats all memory"},
+                               Symptom{count(failures, crashed), ", crashes"}};
+  const Symptom& most = *std::ranges::max_element(symptoms, {}, &Symptom::first);
+  if (most.first > 0) return std::string(most.second);
+  return count(failures, busy) > 0 || std::ranges::any_of(failures, timed_out) ? ", times out" : "";
 }
 
 std::string said_by(const Verdict& verdict) {
@@ -140,8 +141,8 @@ std::string word_for(const Lab& lab, const Score& score, const std::vector<Verdi
   if (score.inconclusive > 0) return "needs another run";
   if (score.points == score.most) return "complete";
   const Failures failures = core_failures(lab, verdicts);
-  if (count(failures, unfinished) == failures.size()) return "unfinished";
-  return fmt::format("fails {} of {} checks{}", failures.size(), core_checks(lab), symptom_of(failures));
+  if (count(failures, unfinished) == std::ssize(failures)) return "unfinished";
+  return fmt::format("fails {} of {}{}", failures.size(), core_checks(lab), symptom_of(failures));
 }
 
 LabResult judge_lab(const Toolbox& toolbox, const Lab& lab, const HandedIn& handed, const Workplace& place,

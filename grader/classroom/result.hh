@@ -32,7 +32,7 @@ struct LabResult {
   Standing standing = Standing::pending;
   int points = 0;
   int most = 0;
-  std::string word;          ///< "complete", "does not compile", "crashed in 3 checks", ...
+  std::string word;          ///< "complete", "does not compile", "fails 3 of 14, crashes", ...
   std::vector<std::string> badges;
   std::vector<std::string> notes;      ///< on what was taken and what was not
   std::string diagnostics;             ///< what the compiler said

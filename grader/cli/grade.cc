@@ -123,7 +123,7 @@ ClassPlan plan_for(Session& session, const GradeRequest& request) {
   plan.labs = chosen_labs(session, request.labs);
   plan.course = session.course.labs;
   plan.digest = digest_of(session.toolbox, plan.labs, request);
-  plan.jobs = request.jobs > 0 ? request.jobs : 2 * std::max(1u, std::thread::hardware_concurrency());
+  plan.jobs = request.jobs > 0 ? request.jobs : 3 * std::max(1u, std::thread::hardware_concurrency());
   plan.resume = request.resume;
   return plan;
 }

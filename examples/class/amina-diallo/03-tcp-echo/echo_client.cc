@@ -68,6 +68,7 @@ void run_client(const Arguments& arguments) {
                                            std::to_string(got) + " of " + std::to_string(sent + out.size()) + " bytes");
       if (n > 0) {
         got += n;
+        if (got > sent) throw std::runtime_error("receive from " + name + ": more bytes than I sent");
         std::cout.write(buf, n);
         std::cout.flush();
       }

@@ -1,6 +1,7 @@
 // bjarke holm, gruppe 4
 // a second thread sends, main thread receives. so they can not block each other
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -60,7 +61,9 @@ void run_client(const Arguments& args) {
   size_t received = 0;
   int error = 0;
   char buf[8192];
-  while (true) {
+  while (!all_sent || received < total) {
+    pollfd p = {s.get(), POLLIN, 0};
+    if (poll(&p, 1, 20) <= 0) continue;  // look again if everything is sent
     ssize_t n = recv(s.get(), buf, sizeof(buf), 0);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) error = errno;
@@ -68,12 +71,13 @@ void run_client(const Arguments& args) {
     received += n;
     cout.write(buf, n).flush();
   }
-  // the connection is over. if the sender waits in send() it fails now, but it may wait for the keyboard
-  if (!all_sent || received < total) {
+  // if the sender still waits in send() it fails now, but it may also wait for the keyboard
+  if (!all_sent || received != total) {
     t.detach();
     shutdown(s.get(), SHUT_RDWR);
     if (error) throw_errno("receive from", a.to_string(), error);
-    throw runtime_error("receive from " + a.to_string() + ": connection ended early");
+    throw runtime_error("receive from " + a.to_string() + ": connection ended early, " + to_string(received) + " of " +
+                        to_string(total) + " bytes came back");
   }
   t.join();
 }
