@@ -33,7 +33,7 @@ struct LabOutcome {
 std::string rerun_command(const CheckRequest& request, const Lab& lab) {
   std::string command = "./wirelab check " + number_of(lab);
   if (request.solution) command += " --solution";
-  if (!request.program.empty()) command += fmt::format(" --program \"{}\"", request.program);
+  if (request.program) command += fmt::format(" --program \"{}\"", *request.program);
   return command;
 }
 
@@ -85,7 +85,7 @@ void print_diagnostics(Session& session, const LabOutcome& outcome) {
 
 /// The command that starts the program to check; empty when it does not compile.
 std::vector<std::string> program_of(Session& session, const CheckRequest& request, const Lab& lab, LabOutcome& outcome) {
-  if (!request.program.empty()) return split_words(request.program);
+  if (request.program) return split_words(*request.program);
   session.console.status("  compiling");
   const auto sources = request.solution ? session.course.root / "solutions" / lab.id() : lab.folder;
   const auto output = session.state() / "programs" / (lab.id() + (request.solution ? "-solution" : "")) / lab.program;
@@ -235,7 +235,7 @@ nlohmann::json to_json(const Lab& lab, const LabOutcome& outcome) {
 }
 
 void remember(Session& session, const CheckRequest& request, const Lab& lab, const LabOutcome& outcome) {
-  if (request.solution || !request.program.empty()) return;
+  if (request.solution || request.program) return;
   Memory memory(session);
   memory.remember(lab, outcome.score);
   memory.save();
@@ -248,9 +248,9 @@ int exit_status(const Score& all) {
 /// What is wrong with the request is said before anything begins.
 void look_through(const CheckRequest& request, const std::vector<const Lab*>& labs) {
   for (const Lab* lab : labs) (void)chosen_checks(*lab, request.only);
-  if (request.program.empty()) return;
+  if (!request.program) return;
   if (labs.size() != 1) throw std::invalid_argument("--program: name the one lab it is for");
-  auto command = split_words(request.program);
+  auto command = split_words(*request.program);
   (void)binds_for_command(command);
 }
 

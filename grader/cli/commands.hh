@@ -20,7 +20,7 @@ int list_labs(Session& session);
 
 struct CheckRequest {
   std::vector<std::string> labs;         ///< names; empty for all
-  std::string program;                   ///< a command to check instead of the student's files; empty for none
+  std::optional<std::string> program;    ///< a command to check instead of the student's files
   bool solution = false;
   std::vector<std::string> only;         ///< globs over the names of checks
   std::string json;                      ///< file for the result; empty for none

@@ -204,12 +204,15 @@ class Drawing {
     row[end] = arrow.lost ? std::string_view("X") : right ? style_.glyph("→", ">") : style_.glyph("←", "<");
   }
 
-  /// In the middle of the arrow to the farthest target, on the side away from the sender's lifeline; false when it
-  /// does not fit there.
+  /// In the middle of the way to the next lifeline, or to the only target; false when it does not fit there.
   bool label(std::vector<std::string>& row, const Arrow& arrow) {
-    const std::size_t target = *std::ranges::max_element(arrow.to, {}, [&](std::size_t lane) {
-      return lane > arrow.from ? lane - arrow.from : arrow.from - lane;
-    });
+    const bool right = arrow.to.front() > arrow.from;
+    const std::size_t next = right ? arrow.from + 1 : arrow.from - 1;
+    if (arrow.to.size() == 1 && label_between(row, arrow, arrow.to.front())) return true;
+    return !arrow.lost && label_between(row, arrow, next);
+  }
+
+  bool label_between(std::vector<std::string>& row, const Arrow& arrow, std::size_t target) {
     const bool right = target > arrow.from;
     const std::size_t low = right ? x(arrow.from) + 2 : end_of(arrow, target);
     const std::size_t high = right ? end_of(arrow, target) : x(arrow.from) - 2;
