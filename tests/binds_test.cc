@@ -57,7 +57,9 @@ class Command : public ProgramTest {
 
 TEST_F(Command, python_script_imports_its_neighbours) {
   write("helper.py", "def answer(): return 42\n");
-  const fs::path script = write("main.py", "import helper, socket, ssl, threading, subprocess, sys\nprint(helper.answer(), sys.argv[1:])\n");
+  const fs::path script =
+      write("main.py",
+            "import helper, socket, ssl, threading, subprocess, sys\nprint(helper.answer(), sys.argv[1:])\n");
   EXPECT_EQ(run_command({"python3", script, "a", "b"}).code, 0) << errors_;
   EXPECT_EQ(output_, "42 ['a', 'b']\n") << errors_;
 }
@@ -95,7 +97,8 @@ TEST_F(Command, compiled_program_beside_the_tests_is_shown_alone) {
 
 TEST_F(Command, program_in_an_installation_is_found_by_way_of_links) {
   write("opt/tool/lib/message", "from the library\n");
-  const fs::path tool = write("opt/tool/bin/tool", "#!/bin/sh\ncat \"$(dirname \"$(readlink -f \"$0\")\")/../lib/message\"\n", 0755);
+  const fs::path tool = write(
+      "opt/tool/bin/tool", "#!/bin/sh\ncat \"$(dirname \"$(readlink -f \"$0\")\")/../lib/message\"\n", 0755);
   fs::create_directories(folder_ / "path");
   fs::create_symlink("../opt/tool/bin/tool", folder_ / "path" / "tool");
   setenv("PATH", ((folder_ / "path").string() + ":" + std::getenv("PATH")).c_str(), 1);
@@ -124,7 +127,8 @@ TEST_F(Command, wide_folders_are_never_shown_whole) {
 TEST_F(Command, nested_folders_are_shown_once) {
   write("a/b/inner.sh", "");
   write("a/outer.sh", "");
-  EXPECT_THAT(shown({"sh", folder_ / "a/b/inner.sh", folder_ / "a/outer.sh"}), testing::ElementsAre((folder_ / "a").string()));
+  EXPECT_THAT(shown({"sh", folder_ / "a/b/inner.sh", folder_ / "a/outer.sh"}),
+              testing::ElementsAre((folder_ / "a").string()));
 }
 
 TEST_F(Command, missing_program_is_an_error_that_names_it) {
@@ -143,20 +147,23 @@ TEST_F(Command, file_that_the_program_could_not_read_is_an_error_that_names_it) 
     EXPECT_NO_THROW(binds_for_command(command)) << "the program is the same user here";
   } else {
     EXPECT_THAT([&] { binds_for_command(command); },
-                testing::ThrowsMessage<std::system_error>("read " + script.string() + " as another user: Permission denied"));
+                testing::ThrowsMessage<std::system_error>("read " + script.string() +
+                                                          " as another user: Permission denied"));
   }
 }
 
 TEST_F(Command, language_runtimes_start) {
-  const fs::path go = write("main.js", "const net = require('net'); console.log('node ' + net.isIP('10.0.0.1'))\n");
+  const fs::path go =
+      write("main.js", "const net = require('net'); console.log('node ' + net.isIP('10.0.0.1'))\n");
   if (fs::exists("/usr/bin/node")) {
     EXPECT_EQ(run_command({"node", go}).code, 0) << errors_;
     EXPECT_EQ(output_, "node 4\n");
   }
   if (fs::exists("/usr/bin/java")) {
-    const fs::path java = write("Main.java",
-                                "public class Main { public static void main(String[] a) throws Exception {"
-                                " new java.net.ServerSocket(1060).close(); System.out.println(\"java\"); } }\n");
+    const fs::path java =
+        write("Main.java",
+              "public class Main { public static void main(String[] a) throws Exception {"
+              " new java.net.ServerSocket(1060).close(); System.out.println(\"java\"); } }\n");
     EXPECT_EQ(run_command({"java", "-version"}).code, 0) << errors_;
     EXPECT_THAT(errors_, HasSubstr("Runtime"));
   }

@@ -30,7 +30,8 @@ class Faults : public ProgramTest {
       pollfd event{fd.get(), static_cast<short>(POLLIN | (sent < data.size() ? POLLOUT : 0)), 0};
       if (poll(&event, 1, 100'000) <= 0) return "nothing came for a long time";
       if ((event.revents & POLLOUT) != 0) {
-        const ssize_t size = send(fd.get(), data.data() + sent, data.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t size =
+            send(fd.get(), data.data() + sent, data.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (size > 0 && (sent += size) == data.size()) shutdown(fd.get(), SHUT_WR);
       }
       if ((event.revents & ~POLLOUT) == 0) continue;
@@ -50,7 +51,8 @@ class Faults : public ProgramTest {
 
 TEST_F(Faults, every_kind_of_call_can_fail) {
   Process process = [&] {
-    Launch launch = watching({Call::socket, Call::bind, Call::listen, Call::connect, Call::wait, Call::close}, {"calls", "1060"});
+    Launch launch = watching({Call::socket, Call::bind, Call::listen, Call::connect, Call::wait, Call::close},
+                             {"calls", "1060"});
     launch.command = {"/bin/sh", "-c", "read go; exec /subject calls 1060"};
     return start(launch);
   }();
@@ -62,8 +64,9 @@ TEST_F(Faults, every_kind_of_call_can_fail) {
   process.inject(fail_with(Call::close, EIO));
   process.write_input("go\n");
   ASSERT_TRUE(process.wait(patience()).has_value());
-  EXPECT_EQ(process.standard_output(),
-            "socket EMFILE\nbind EADDRINUSE\nlisten EOPNOTSUPP\nconnect ENETUNREACH\npoll EINTR\nclose EIO\n");
+  EXPECT_EQ(
+      process.standard_output(),
+      "socket EMFILE\nbind EADDRINUSE\nlisten EOPNOTSUPP\nconnect ENETUNREACH\npoll EINTR\nclose EIO\n");
   EXPECT_EQ(process.made(Call::socket), 2u);
   EXPECT_EQ(process.struck(Call::socket), 1u);
   EXPECT_EQ(process.made(Call::close), 1u) << "files that are no sockets do not count";
@@ -83,7 +86,8 @@ TEST_F(Faults, faults_wait_for_their_turn_and_end) {
   const Descriptor client = connect_to(1060);
   EXPECT_EQ(exchange(client, "hello"), "hello");
   ASSERT_TRUE(process.wait(patience()).has_value());
-  EXPECT_THAT(process.standard_output(), HasSubstr("accept ECONNABORTED\naccept ECONNABORTED\naccept EMFILE\naccept EMFILE\naccept EMFILE\ninterrupts"));
+  EXPECT_THAT(process.standard_output(), HasSubstr("accept ECONNABORTED\naccept ECONNABORTED\naccept "
+                                                   "EMFILE\naccept EMFILE\naccept EMFILE\ninterrupts"));
   EXPECT_EQ(process.struck(Call::accept), 5u);
   EXPECT_EQ(process.made(Call::accept), 6u);
 }
@@ -147,9 +151,11 @@ TEST_P(Short, one_short_receive_is_one) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, Short,
-                         testing::Values(Way{"recv", true}, Way{"read", true}, Way{"recvmsg", true}, Way{"recv", false},
-                                         Way{"read", false}, Way{"recvmsg", false}),
-                         [](const auto& test) { return test.param.calls + (test.param.blocks ? "_blocking" : "_nonblocking"); });
+                         testing::Values(Way{"recv", true}, Way{"read", true}, Way{"recvmsg", true},
+                                         Way{"recv", false}, Way{"read", false}, Way{"recvmsg", false}),
+                         [](const auto& test) {
+                           return test.param.calls + (test.param.blocks ? "_blocking" : "_nonblocking");
+                         });
 
 /// A program whose one recv waits with us, and the connection on which it waits.
 class Waiting : public Faults {
@@ -246,7 +252,8 @@ TEST_F(Faults, broken_connection_raises_sigpipe_as_ever) {
 TEST_F(Faults, short_counts_spare_datagrams) {
   Launch launch = watching({Call::send, Call::receive}, {});
   launch.command = {"/usr/bin/perl", "-MSocket", "-e",
-                    "socketpair(my $a, my $b, AF_UNIX, SOCK_DGRAM, 0); send($a, 'x' x 100, 0); recv($b, my $d, 200, 0); print length $d"};
+                    "socketpair(my $a, my $b, AF_UNIX, SOCK_DGRAM, 0); send($a, 'x' x 100, 0); recv($b, my "
+                    "$d, 200, 0); print length $d"};
   Process process = start(launch);
   process.inject(shorten(Call::send, 5).repeated(Fault::always));
   process.inject(shorten(Call::receive, 5).repeated(Fault::always));

@@ -27,7 +27,8 @@ class Sandboxed : public ProgramTest {};
 class Limited : public ProgramTest {};
 class Watched : public ProgramTest {};
 
-// ------------------------------------------------------------------------------------------------------- its end
+// ------------------------------------------------------------------------------------------------------- its
+// end
 
 TEST_F(Watched, exit_status_is_told) {
   const Exit exit = run({"exit", "42"});
@@ -52,7 +53,8 @@ TEST_F(Watched, program_that_cannot_be_executed_exits_127_and_says_why) {
 TEST_F(Watched, missing_bind_is_the_graders_trouble) {
   Launch launch = subject({"exit", "0"});
   launch.binds.push_back({"/nosuch/folder", "/x", false});
-  EXPECT_THAT([&] { start(launch); }, testing::ThrowsMessage<std::runtime_error>(HasSubstr("/nosuch/folder")));
+  EXPECT_THAT([&] { start(launch); },
+              testing::ThrowsMessage<std::runtime_error>(HasSubstr("/nosuch/folder")));
 }
 
 TEST_F(Watched, signals_reach_the_program) {
@@ -125,7 +127,8 @@ TEST_F(Watched, killed_launcher_is_no_verdict_on_the_program) {
   EXPECT_THROW(static_cast<void>(process.wait(patience())), std::runtime_error);
 }
 
-// ------------------------------------------------------------------------------------------------ input and output
+// ------------------------------------------------------------------------------------------------ input and
+// output
 
 TEST_F(Watched, input_given_at_the_start_ends) {
   Launch launch = subject({"copy"});
@@ -158,7 +161,8 @@ TEST_F(Watched, lines_carry_the_time_of_their_last_byte) {
   const auto start_time = Clock::now();
   Process process = start({"lines"});
   EXPECT_TRUE(process.wait_for_lines(3, patience()));
-  EXPECT_FALSE(process.wait_for_lines(4, patience())) << "the program has closed its output, nobody should wait";
+  EXPECT_FALSE(process.wait_for_lines(4, patience()))
+      << "the program has closed its output, nobody should wait";
   const std::vector<Line> lines = process.lines();
   ASSERT_EQ(lines.size(), 4u);
   EXPECT_EQ(lines[1].text, "second");
@@ -189,7 +193,8 @@ TEST_F(Watched, pause_stops_every_thread_and_child_and_resume_lets_them_go_on) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- limits
+// ----------------------------------------------------------------------------------------------------------
+// limits
 
 TEST_F(Limited, processor_time) {
   Launch launch = subject({"spin"});
@@ -265,7 +270,8 @@ TEST_F(Limited, output) {
   }
 }
 
-// -------------------------------------------------------------------------------------------------------- sandbox
+// --------------------------------------------------------------------------------------------------------
+// sandbox
 
 TEST_F(Sandboxed, environment_is_cleared) {
   setenv("SECRET", "x", 1);
@@ -316,7 +322,8 @@ TEST_F(Sandboxed, nothing_else_can_be_written) {
 TEST_F(Sandboxed, machine_is_not_visible) {
   run({"list", "/home", "/root", "/var", "/sys", "/run", "/boot"});
   std::istringstream lines(output_);
-  for (std::string line; std::getline(lines, line);) EXPECT_THAT(line, EndsWith(": No such file or directory"));
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_THAT(line, EndsWith(": No such file or directory"));
   run({"read-files", "/etc/shadow", "/etc/passwd", "/etc/ssh"});
   EXPECT_EQ(output_, "/etc/shadow ENOENT\n/etc/passwd ENOENT\n/etc/ssh ENOENT\n");
   run({"list", "/proc"});
@@ -328,9 +335,12 @@ std::string refusals() {
   // In the user namespace of an ordinary user's program there is no user 0 to become.
   const std::string setuid = has_sandbox_user() ? "EPERM" : "EINVAL";
   return "ptrace EPERM\nprocess_vm_readv EPERM\nunshare user EPERM\nunshare net EPERM\nclone user EPERM\n"
-         "clone net with bits above EPERM\nclone3 ENOSYS\nsetns EPERM\nmount EPERM\nchroot EPERM\nkeyctl EPERM\n"
-         "bpf EPERM\nio_uring ENOSYS\ntiocsti EPERM\ntiocsti with bits above EPERM\nprlimit of launcher EPERM\n"
-         "vsock EAFNOSUPPORT\nraw socket EPERM\npacket socket EPERM\nsetuid " + setuid + "\nsethostname EPERM\n";
+         "clone net with bits above EPERM\nclone3 ENOSYS\nsetns EPERM\nmount EPERM\nchroot EPERM\nkeyctl "
+         "EPERM\n"
+         "bpf EPERM\nio_uring ENOSYS\ntiocsti EPERM\ntiocsti with bits above EPERM\nprlimit of launcher "
+         "EPERM\n"
+         "vsock EAFNOSUPPORT\nraw socket EPERM\npacket socket EPERM\nsetuid " +
+         setuid + "\nsethostname EPERM\n";
 }
 
 TEST_F(Sandboxed, ways_out_are_closed) {
@@ -352,7 +362,8 @@ TEST_F(Sandboxed, raw_sockets_open_no_other_way_out) {
   run(launch);
   std::string expected = refusals();
   const auto allow = [&](const std::string& refused, const std::string& name) {
-    if (const auto at = expected.find(refused); at != std::string::npos) expected.replace(at, refused.size(), name + " ok");
+    if (const auto at = expected.find(refused); at != std::string::npos)
+      expected.replace(at, refused.size(), name + " ok");
   };
   allow("raw socket EPERM", "raw socket");
   allow("packet socket EPERM", "packet socket");
@@ -414,7 +425,8 @@ TEST_F(Sandboxed, outputs_can_be_opened_by_name) {
   EXPECT_EQ(errors_, "two\n");
 }
 
-// ---------------------------------------------------------------------------------------------------------- sockets
+// ----------------------------------------------------------------------------------------------------------
+// sockets
 
 TEST_F(Watched, sockets_of_a_program_tell_the_truth) {
   Process process = start({"hold-sockets", "1060"});

@@ -1,5 +1,5 @@
-// The program under test of our own tests: one sub-command for each thing that a program may do, or should not be able
-// to do. Prints what came of it.
+// The program under test of our own tests: one sub-command for each thing that a program may do, or should
+// not be able to do. Prints what came of it.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -42,7 +42,8 @@ void say(const std::string& what, long result) {
   std::cout << what << " " << text << std::endl;
 }
 
-// ------------------------------------------------------------------------------------------------------- limits
+// -------------------------------------------------------------------------------------------------------
+// limits
 
 [[noreturn]] void burn() {
   for (unsigned long i = 0;; ++i) asm volatile("" : : "r"(i));
@@ -99,7 +100,8 @@ int flood(const Words& words) {
   for (;;) stream << line << '\n';
 }
 
-// --------------------------------------------------------------------------------------------------- what is seen
+// --------------------------------------------------------------------------------------------------- what is
+// seen
 
 int environment(const Words&) {
   for (char** entry = environ; *entry != nullptr; ++entry) std::cout << *entry << "\n";
@@ -110,9 +112,11 @@ int identity(const Words&) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[2]{};
   syscall(SYS_capget, &header, sets);
-  std::cout << "uid " << getuid() << " " << geteuid() << "\ngid " << getgid() << " " << getegid() << "\ncapabilities "
-            << (sets[0].permitted | sets[1].permitted | sets[0].effective | sets[1].effective) << "\nno_new_privs "
-            << prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) << "\npid " << getpid() << std::endl;
+  std::cout << "uid " << getuid() << " " << geteuid() << "\ngid " << getgid() << " " << getegid()
+            << "\ncapabilities "
+            << (sets[0].permitted | sets[1].permitted | sets[0].effective | sets[1].effective)
+            << "\nno_new_privs " << prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) << "\npid " << getpid()
+            << std::endl;
   return 0;
 }
 
@@ -128,7 +132,8 @@ int descriptors(const Words&) {
 int list(const Words& words) {
   for (const std::string& folder : words) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) std::cout << entry.path().string() << "\n";
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+      std::cout << entry.path().string() << "\n";
     if (error) std::cout << folder << ": " << error.message() << "\n";
   }
   return 0;
@@ -144,7 +149,8 @@ int read_files(const Words& words) {
   return 0;
 }
 
-// ----------------------------------------------------------------------------------------------------- break out
+// ----------------------------------------------------------------------------------------------------- break
+// out
 
 int break_out(const Words&) {
   iovec part{};
@@ -154,7 +160,8 @@ int break_out(const Words&) {
   say("unshare user", unshare(CLONE_NEWUSER));
   say("unshare net", unshare(CLONE_NEWNET));
   say("clone user", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
-  say("clone net with bits above", syscall(SYS_clone, CLONE_NEWNET | SIGCHLD | (1ul << 40), nullptr, nullptr, nullptr, nullptr));
+  say("clone net with bits above",
+      syscall(SYS_clone, CLONE_NEWNET | SIGCHLD | (1ul << 40), nullptr, nullptr, nullptr, nullptr));
   say("clone3", syscall(SYS_clone3, nullptr, 0));
   say("setns", setns(0, 0));
   say("mount", mount("none", "/tmp", "tmpfs", 0, nullptr));
@@ -181,7 +188,8 @@ int touch_launcher(const Words&) {
   for (const char* name : {"/proc/1/root/", "/proc/1/cwd/"}) {
     say(name, open(name, O_RDONLY | O_DIRECTORY));
   }
-  for (const char* name : {"/proc/1/mem", "/proc/1/environ", "/proc/1/fd/4", "/proc/1/fd/3"}) say(name, open(name, O_RDONLY));
+  for (const char* name : {"/proc/1/mem", "/proc/1/environ", "/proc/1/fd/4", "/proc/1/fd/3"})
+    say(name, open(name, O_RDONLY));
   say("write /proc/1/mem", open("/proc/1/mem", O_RDWR));
   return 7;
 }
@@ -207,7 +215,8 @@ int execute(const Words& words) {
   return 1;
 }
 
-// ------------------------------------------------------------------------------------------------- ends and children
+// ------------------------------------------------------------------------------------------------- ends and
+// children
 
 int daemons(const Words& words) {
   for (int i = 0; i < 3; ++i) {
@@ -254,7 +263,8 @@ int copy(const Words&) {
   return 0;
 }
 
-// ----------------------------------------------------------------------------------------------------------- sockets
+// -----------------------------------------------------------------------------------------------------------
+// sockets
 
 sockaddr_in loopback(const std::string& port) {
   sockaddr_in address{};
@@ -266,7 +276,8 @@ sockaddr_in loopback(const std::string& port) {
 
 int bind_port(const Words& words) {
   const sockaddr_in address = loopback(words.at(0));
-  say("bind", bind(socket(AF_INET, SOCK_STREAM, 0), reinterpret_cast<const sockaddr*>(&address), sizeof address));
+  say("bind",
+      bind(socket(AF_INET, SOCK_STREAM, 0), reinterpret_cast<const sockaddr*>(&address), sizeof address));
   return 0;
 }
 
@@ -317,10 +328,12 @@ ssize_t send_message(int fd, const char* data, std::size_t size) {
 }
 
 const std::map<std::string, Mover> movers = {
-    {"recv", {[](int fd, char* data, std::size_t size) { return recv(fd, data, size, 0); },
-              [](int fd, const char* data, std::size_t size) { return send(fd, data, size, MSG_NOSIGNAL); }}},
-    {"read", {[](int fd, char* data, std::size_t size) { return read(fd, data, size); },
-              [](int fd, const char* data, std::size_t size) { return write(fd, data, size); }}},
+    {"recv",
+     {[](int fd, char* data, std::size_t size) { return recv(fd, data, size, 0); },
+      [](int fd, const char* data, std::size_t size) { return send(fd, data, size, MSG_NOSIGNAL); }}},
+    {"read",
+     {[](int fd, char* data, std::size_t size) { return read(fd, data, size); },
+      [](int fd, const char* data, std::size_t size) { return write(fd, data, size); }}},
     {"recvmsg", {receive_message, send_message}},
 };
 
@@ -443,13 +456,34 @@ int overflow(const Words&) {
 
 const std::map<std::string, int (*)(const Words&)> commands = {
     {"overflow", overflow},
-    {"spin", spin}, {"eat", eat}, {"fork-bomb", fork_bomb}, {"open-files", open_files}, {"write-file", write_file},
-    {"flood", flood}, {"environment", environment}, {"identity", identity}, {"descriptors", descriptors},
-    {"list", list}, {"touch", touch}, {"read-files", read_files}, {"break-out", break_out},
-    {"touch-launcher", touch_launcher}, {"raw", raw}, {"execute", execute}, {"daemons", daemons},
-    {"sleep", sleep_long}, {"count", count}, {"lines", lines}, {"copy", copy}, {"bind", bind_port},
-    {"hold-sockets", hold_sockets}, {"echo", echo}, {"receive-once", receive_once},
-    {"send-to-closed", send_to_closed}, {"calls", calls}, {"round-trips", round_trips},
+    {"spin", spin},
+    {"eat", eat},
+    {"fork-bomb", fork_bomb},
+    {"open-files", open_files},
+    {"write-file", write_file},
+    {"flood", flood},
+    {"environment", environment},
+    {"identity", identity},
+    {"descriptors", descriptors},
+    {"list", list},
+    {"touch", touch},
+    {"read-files", read_files},
+    {"break-out", break_out},
+    {"touch-launcher", touch_launcher},
+    {"raw", raw},
+    {"execute", execute},
+    {"daemons", daemons},
+    {"sleep", sleep_long},
+    {"count", count},
+    {"lines", lines},
+    {"copy", copy},
+    {"bind", bind_port},
+    {"hold-sockets", hold_sockets},
+    {"echo", echo},
+    {"receive-once", receive_once},
+    {"send-to-closed", send_to_closed},
+    {"calls", calls},
+    {"round-trips", round_trips},
     {"exit", [](const Words& words) { return std::stoi(words.at(0)); }},
     {"raise", [](const Words& words) { return raise(std::stoi(words.at(0))); }},
 };

@@ -25,9 +25,10 @@ bool contains(const fs::path& folder, const fs::path& path) {
 
 /// What every sandbox shows anyway: see Sandbox.
 bool in_system_folder(const fs::path& path) {
-  return std::ranges::any_of(std::initializer_list<const char*>{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
-                                                                "/libx32", "/nix", "/etc/alternatives", "/dev", "/proc"},
-                             [&](const fs::path folder) { return contains(folder, path); });
+  return std::ranges::any_of(
+      std::initializer_list<const char*>{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
+                                         "/nix", "/etc/alternatives", "/dev", "/proc"},
+      [&](const fs::path folder) { return contains(folder, path); });
 }
 
 std::vector<fs::path> homes() {
@@ -39,7 +40,8 @@ std::vector<fs::path> homes() {
 
 /// A folder that holds things of many kinds, or of many people: not to be shown for the sake of one of them.
 bool is_too_wide(const fs::path& folder) {
-  if (std::ranges::distance(folder) <= 2 || folder.parent_path() == "/home" || folder == "/var/tmp") return true;
+  if (std::ranges::distance(folder) <= 2 || folder.parent_path() == "/home" || folder == "/var/tmp")
+    return true;
   return std::ranges::any_of(homes(), [&](const fs::path& home) { return contains(folder, home); });
 }
 
@@ -137,7 +139,8 @@ std::vector<std::string> interpreter_of(const fs::path& program) {
   std::ifstream file(program, std::ios::binary);
   char mark[2] = {};
   std::string line;
-  if (!file.read(mark, sizeof mark) || mark[0] != '#' || mark[1] != '!' || !std::getline(file, line)) return {};
+  if (!file.read(mark, sizeof mark) || mark[0] != '#' || mark[1] != '!' || !std::getline(file, line))
+    return {};
   std::istringstream words(line);
   return {std::istream_iterator<std::string>(words), {}};
 }
@@ -147,7 +150,8 @@ void add_interpreter(Binds& binds, const std::vector<std::string>& line) {
   if (line.empty()) return;
   add_installed(binds, find_program(line[0]));
   if (fs::path(line[0]).filename() != "env") return;
-  const auto name = std::find_if(line.begin() + 1, line.end(), [](const std::string& word) { return word[0] != '-'; });
+  const auto name =
+      std::find_if(line.begin() + 1, line.end(), [](const std::string& word) { return word[0] != '-'; });
   if (name != line.end()) add_installed(binds, find_program(*name));
 }
 
@@ -165,7 +169,8 @@ std::vector<Bind> binds_for_command(std::vector<std::string>& command) {
   const std::vector<std::string> interpreter = interpreter_of(program);
   const bool runs_a_file = std::any_of(command.begin() + 1, command.end(), names_file);
 
-  // A program that stands alone is shown alone: beside it may lie what its author must not see, such as a solution.
+  // A program that stands alone is shown alone: beside it may lie what its author must not see, such as a
+  // solution.
   if (from_path || (interpreter.empty() && runs_a_file)) {
     add_installed(binds, program);
   } else if (!interpreter.empty()) {

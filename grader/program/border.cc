@@ -16,18 +16,21 @@ namespace {
 constexpr unsigned long set_flags = _IOW('!', 4, std::uint64_t);
 constexpr std::uint64_t sync_wake_up = 1;
 
-/// The kernel's own word for "a signal came first": it runs the handler and then makes the call again, or returns
-/// EINTR, as SA_RESTART says. Never seen by a program, since a signal waits for it (see signal_waits_for).
+/// The kernel's own word for "a signal came first": it runs the handler and then makes the call again, or
+/// returns EINTR, as SA_RESTART says. Never seen by a program, since a signal waits for it (see
+/// signal_waits_for).
 constexpr int restart_after_signal = 512;
 
 /// read, write and close serve files of every kind; only on a socket are they calls of ours.
 bool concerns_any_file(int number) {
-  return number == SYS_read || number == SYS_readv || number == SYS_write || number == SYS_writev || number == SYS_close;
+  return number == SYS_read || number == SYS_readv || number == SYS_write || number == SYS_writev ||
+         number == SYS_close;
 }
 
 }  // namespace
 
-SystemCallBorder::SystemCallBorder(Descriptor listener, FaultPlan& plan) : listener_(std::move(listener)), plan_(plan) {
+SystemCallBorder::SystemCallBorder(Descriptor listener, FaultPlan& plan)
+    : listener_(std::move(listener)), plan_(plan) {
   ioctl(listener_.get(), set_flags, sync_wake_up);  // only for speed
 }
 
@@ -44,7 +47,8 @@ void SystemCallBorder::serve() {
   std::erase_if(waiting_, [this](const Waiting& one) { return settle_waiting(one); });
   pollfd event{listener_.get(), POLLIN, 0};
   while (poll(&event, 1, 0) == 1) {
-    if ((event.revents & POLLIN) == 0) return listener_.reset();  // hung up: all who had the filter have ended
+    if ((event.revents & POLLIN) == 0)
+      return listener_.reset();  // hung up: all who had the filter have ended
     seccomp_notif made{};
     // ENOENT: the program was killed meanwhile.
     if (ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &made) == 0) answer(made);

@@ -13,11 +13,12 @@
 
 namespace wirelab {
 
-/// The border between a program and the kernel: answers every watched call of the program. Most are waved through;
-/// those that a fault strikes are answered in the kernel's place. See seccomp_unotify(2).
+/// The border between a program and the kernel: answers every watched call of the program. Most are waved
+/// through; those that a fault strikes are answered in the kernel's place. See seccomp_unotify(2).
 ///
-/// The program can lie about its memory while we look at it. That is its own loss: a call waved through is subject to
-/// the filter and the kernel as ever, and what we do in its place we do with its own socket and its own memory.
+/// The program can lie about its memory while we look at it. That is its own loss: a call waved through is
+/// subject to the filter and the kernel as ever, and what we do in its place we do with its own socket and
+/// its own memory.
 class SystemCallBorder {
  public:
   SystemCallBorder(Descriptor listener, FaultPlan& plan);

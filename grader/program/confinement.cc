@@ -42,8 +42,9 @@ Descriptor open_launcher() {
   return Descriptor(must(open(path.c_str(), O_RDONLY | O_CLOEXEC), "open", path.string()));
 }
 
-/// The launcher's rights: to become the sandbox user, or to map itself into a nested user namespace (which takes
-/// CAP_SETFCAP where it is user 0: user_namespaces(7)); to signal and to look at processes of that user.
+/// The launcher's rights: to become the sandbox user, or to map itself into a nested user namespace (which
+/// takes CAP_SETFCAP where it is user 0: user_namespaces(7)); to signal and to look at processes of that
+/// user.
 std::vector<std::string> capabilities(const Confinement& confinement) {
   std::vector<std::string> names = {"CAP_SETUID", "CAP_SETGID", "CAP_SETFCAP", "CAP_KILL", "CAP_SYS_PTRACE"};
   if (confinement.raw_sockets) names.push_back("CAP_NET_RAW");
@@ -71,7 +72,8 @@ class SpawnSettings {
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes_, &none);
     posix_spawnattr_setsigdefault(&attributes_, &all);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes_,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   }
   ~SpawnSettings() {
     posix_spawnattr_destroy(&attributes_);
@@ -80,7 +82,9 @@ class SpawnSettings {
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
-  void give(const Descriptor& fd, int number) { posix_spawn_file_actions_adddup2(&actions_, fd.get(), number); }
+  void give(const Descriptor& fd, int number) {
+    posix_spawn_file_actions_adddup2(&actions_, fd.get(), number);
+  }
 
   pid_t spawn(const std::vector<std::string>& words) {
     posix_spawn_file_actions_addclosefrom_np(&actions_, launcher::control_fd + 1);
@@ -117,10 +121,11 @@ Pair complaints_pipe() {
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-pid_t spawn_bubblewrap(const Confinement& confinement, const Descriptor& control, const Descriptor& complaints) {
+pid_t spawn_bubblewrap(const Confinement& confinement, const Descriptor& control,
+                       const Descriptor& complaints) {
   const Descriptor nothing(must(open("/dev/null", O_RDWR | O_CLOEXEC), "open", "/dev/null"));
-  const Descriptor source[] = {out_of_the_way(nothing), out_of_the_way(complaints), out_of_the_way(open_launcher()),
-                               out_of_the_way(control)};
+  const Descriptor source[] = {out_of_the_way(nothing), out_of_the_way(complaints),
+                               out_of_the_way(open_launcher()), out_of_the_way(control)};
   SpawnSettings settings;
   settings.give(source[0], STDIN_FILENO);
   settings.give(source[1], STDOUT_FILENO);
@@ -158,7 +163,8 @@ void send_orders(const Descriptor& control, const Confinement& confinement) {
   header->cmsg_len = CMSG_LEN(sizeof confinement.standard);
   std::memcpy(CMSG_DATA(header), confinement.standard.data(), sizeof confinement.standard);
   // Whether bubblewrap has failed meanwhile is seen when the launcher should answer.
-  if (sendmsg(control.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE) throw_errno("give orders to the launcher");
+  if (sendmsg(control.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE)
+    throw_errno("give orders to the launcher");
 }
 
 /// The sandbox ended before it began: bubblewrap said why on what it has for standard error.

@@ -17,11 +17,13 @@ namespace wirelab {
 
 // How a program gets into its sandbox:
 //
-//   this process  --posix_spawn-->  bubblewrap  --clone-->  bubblewrap's child, which builds the view and executes
+//   this process  --posix_spawn-->  bubblewrap  --clone-->  bubblewrap's child, which builds the view and
+//   executes
 //                                   (waits)                 the launcher  --fork-->  the program
 //
-// The launcher is process 1 of a new PID namespace. It lives exactly as long as it should because it holds one end of
-// a socket whose other end is here alone; bubblewrap, in a session of its own, ends when the launcher does.
+// The launcher is process 1 of a new PID namespace. It lives exactly as long as it should because it holds
+// one end of a socket whose other end is here alone; bubblewrap, in a session of its own, ends when the
+// launcher does.
 
 /// What to start, and where.
 struct Confinement {
@@ -36,11 +38,11 @@ struct Confinement {
 
 /// A program that stands before its first instruction, and what the grader holds of it.
 struct Confined {
-  Descriptor control;    ///< to the launcher; closing it ends everything
-  Descriptor program;    ///< a pidfd
-  Descriptor listener;   ///< of its system call filter; empty when nothing is watched
+  Descriptor control;   ///< to the launcher; closing it ends everything
+  Descriptor program;   ///< a pidfd
+  Descriptor listener;  ///< of its system call filter; empty when nothing is watched
   pid_t pid = -1;
-  pid_t bubblewrap = -1; ///< to be waited for, once the launcher has ended
+  pid_t bubblewrap = -1;  ///< to be waited for, once the launcher has ended
 };
 
 /// Builds the sandbox and the program in it, up to the point before it is executed; Command::go makes it run.

@@ -9,15 +9,24 @@ namespace wirelab {
 
 std::string_view to_string(Call call) {
   switch (call) {
-    case Call::socket: return "socket";
-    case Call::bind: return "bind";
-    case Call::listen: return "listen";
-    case Call::connect: return "connect";
-    case Call::accept: return "accept";
-    case Call::receive: return "receive";
-    case Call::send: return "send";
-    case Call::wait: return "wait";
-    case Call::close: return "close";
+    case Call::socket:
+      return "socket";
+    case Call::bind:
+      return "bind";
+    case Call::listen:
+      return "listen";
+    case Call::connect:
+      return "connect";
+    case Call::accept:
+      return "accept";
+    case Call::receive:
+      return "receive";
+    case Call::send:
+      return "send";
+    case Call::wait:
+      return "wait";
+    case Call::close:
+      return "close";
   }
   return "?";
 }

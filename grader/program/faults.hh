@@ -9,9 +9,10 @@
 
 namespace wirelab {
 
-/// The system calls at whose border a fault can be forced, by what they do: `receive` is recv, recvfrom, recvmsg,
-/// recvmmsg, and read or readv on a socket; `send` likewise; `accept` is accept and accept4; `wait` is every kind of
-/// poll, select and epoll_wait; `close` is that of a socket. Of children of the program, too.
+/// The system calls at whose border a fault can be forced, by what they do: `receive` is recv, recvfrom,
+/// recvmsg, recvmmsg, and read or readv on a socket; `send` likewise; `accept` is accept and accept4; `wait`
+/// is every kind of poll, select and epoll_wait; `close` is that of a socket. Of children of the program,
+/// too.
 enum class Call { socket, bind, listen, connect, accept, receive, send, wait, close };
 
 std::string_view to_string(Call call);
@@ -21,10 +22,10 @@ struct Fault {
   enum class Kind { fail, shorten };
   Call call{};
   Kind kind{};
-  int error = 0;           ///< for `fail`: the errno value that the program sees
-  std::size_t bytes = 0;   ///< for `shorten`: at most this many bytes are moved
-  unsigned skip = 0;       ///< so many calls pass unharmed first
-  unsigned times = 1;      ///< so many calls are struck; `always` for all of them
+  int error = 0;          ///< for `fail`: the errno value that the program sees
+  std::size_t bytes = 0;  ///< for `shorten`: at most this many bytes are moved
+  unsigned skip = 0;      ///< so many calls pass unharmed first
+  unsigned times = 1;     ///< so many calls are struck; `always` for all of them
   static constexpr unsigned always = ~0u;
 
   [[nodiscard]] Fault after(unsigned calls) const;     ///< the same, once `calls` calls have passed
@@ -35,10 +36,10 @@ struct Fault {
 Fault fail_with(Call call, int error);
 Fault interrupt(Call call);
 
-/// A `send` or `receive` on a stream socket moves at most this many bytes and returns how many. What is left stays
-/// in the program's hands, or in the socket. Calls that would move none anyway (end of file, EAGAIN, an error) pass
-/// unharmed and do not use the fault up; nor do those that a short count cannot strike: datagrams, MSG_PEEK,
-/// MSG_WAITALL, control messages, several messages in one call.
+/// A `send` or `receive` on a stream socket moves at most this many bytes and returns how many. What is left
+/// stays in the program's hands, or in the socket. Calls that would move none anyway (end of file, EAGAIN, an
+/// error) pass unharmed and do not use the fault up; nor do those that a short count cannot strike:
+/// datagrams, MSG_PEEK, MSG_WAITALL, control messages, several messages in one call.
 Fault shorten(Call call, std::size_t bytes);
 
 /// A fault that has struck, and which of the armed ones it was.
@@ -47,8 +48,9 @@ struct Strike {
   std::size_t index = 0;
 };
 
-/// The faults armed for a program, and how often its calls were made and struck. Where several faults wait for the same
-/// call each counts its own `skip`, and the one armed first strikes. May be used from several threads.
+/// The faults armed for a program, and how often its calls were made and struck. Where several faults wait
+/// for the same call each counts its own `skip`, and the one armed first strikes. May be used from several
+/// threads.
 class FaultPlan {
  public:
   void arm(const Fault& fault);

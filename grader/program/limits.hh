@@ -10,20 +10,20 @@ using Clock = std::chrono::steady_clock;
 
 /// What a sandboxed program may use. Whoever goes over a limit is ended, and `Exit` says which it was.
 struct Limits {
-  std::chrono::seconds cpu{20};                     ///< processor time of any one process
-  std::uint64_t memory = 512ull << 20;              ///< resident bytes of all processes together
-  unsigned processes = 2048;                        ///< processes and threads: more cannot be started
-  unsigned files = 4096;                            ///< open descriptors of a process: more cannot be opened
-  std::uint64_t file_size = 16ull << 20;            ///< bytes in one file
-  std::uint64_t output = 1ull << 20;                ///< bytes on standard output and standard error, each
+  std::chrono::seconds cpu{20};           ///< processor time of any one process
+  std::uint64_t memory = 512ull << 20;    ///< resident bytes of all processes together
+  unsigned processes = 2048;              ///< processes and threads: more cannot be started
+  unsigned files = 4096;                  ///< open descriptors of a process: more cannot be opened
+  std::uint64_t file_size = 16ull << 20;  ///< bytes in one file
+  std::uint64_t output = 1ull << 20;      ///< bytes on standard output and standard error, each
 };
 
 /// How a program ended.
 struct Exit {
   enum class Reason { exited, signalled, cpu_limit, memory_limit, output_limit, time_limit };
   Reason reason = Reason::exited;
-  int code = 0;      ///< for `exited`: the exit status
-  int signal = 0;    ///< for all others: the signal that ended it
+  int code = 0;            ///< for `exited`: the exit status
+  int signal = 0;          ///< for all others: the signal that ended it
   Clock::time_point time;  ///< when the grader learned of it
 
   /// "exit status 1", "killed by signal 11 (Segmentation fault)", "stopped: it used too much processor time"

@@ -14,7 +14,8 @@ struct Line {
   std::string text;
 };
 
-/// What a program has printed so far on one of its outputs: the bytes, and the complete lines with their times.
+/// What a program has printed so far on one of its outputs: the bytes, and the complete lines with their
+/// times.
 class Output {
  public:
   /// Takes what fits under `most` bytes altogether; false when that was not all.

@@ -15,7 +15,8 @@
 namespace wirelab {
 
 struct Process::State {
-  State(Confinement confinement, std::vector<Call> calls) : watched(std::move(calls)), supervisor(std::move(confinement)) {}
+  State(Confinement confinement, std::vector<Call> calls)
+      : watched(std::move(calls)), supervisor(std::move(confinement)) {}
   std::vector<Call> watched;
   Supervisor supervisor;
 };
@@ -74,7 +75,9 @@ bool Process::wait_for_lines(std::size_t count, Clock::time_point deadline) cons
   return state_->supervisor.wait_for_lines(count, deadline);
 }
 
-std::optional<Exit> Process::wait(Clock::time_point deadline) const { return state_->supervisor.wait(deadline); }
+std::optional<Exit> Process::wait(Clock::time_point deadline) const {
+  return state_->supervisor.wait(deadline);
+}
 std::optional<Exit> Process::exit() const { return state_->supervisor.exit(); }
 
 void Process::signal(int number) {
@@ -87,7 +90,8 @@ void Process::kill() { state_->supervisor.kill(); }
 
 void Process::inject(const Fault& fault) {
   if (std::ranges::count(state_->watched, fault.call) == 0) {
-    throw std::logic_error("fault: " + std::string(to_string(fault.call)) + " is not among the calls watched");
+    throw std::logic_error("fault: " + std::string(to_string(fault.call)) +
+                           " is not among the calls watched");
   }
   state_->supervisor.faults().arm(fault);
 }
@@ -99,8 +103,8 @@ std::chrono::nanoseconds Process::starved() const {
   namespace fs = std::filesystem;
   std::uint64_t sum = 0;
   std::error_code gone;
-  for (fs::directory_iterator task("/proc/" + std::to_string(pid()) + "/task", gone), end; !gone && task != end;
-       task.increment(gone)) {
+  for (fs::directory_iterator task("/proc/" + std::to_string(pid()) + "/task", gone), end;
+       !gone && task != end; task.increment(gone)) {
     std::uint64_t running = 0, waiting = 0;
     std::ifstream(task->path() / "schedstat") >> running >> waiting;
     sum += waiting;

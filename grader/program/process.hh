@@ -22,27 +22,27 @@ namespace wirelab {
 
 /// How to start a program.
 struct Launch {
-  std::vector<std::string> command;   ///< program and arguments, as seen inside the sandbox
-  std::vector<Bind> binds;            ///< what the program needs to see
+  std::vector<std::string> command;                ///< program and arguments, as seen inside the sandbox
+  std::vector<Bind> binds;                         ///< what the program needs to see
   std::map<std::string, std::string> environment;  ///< added to the sandbox's own
-  std::optional<std::string> input;   ///< the whole of standard input; without it, `write_input` feeds it
+  std::optional<std::string> input;  ///< the whole of standard input; without it, `write_input` feeds it
   Limits limits;
-  std::vector<Call> watched;          ///< the calls that faults may strike later; costs about 3 us each time
-  bool bare = false;                  ///< without the system's own files: see Sandbox
-  bool raw_sockets = false;           ///< may open raw and packet sockets in its host
+  std::vector<Call> watched;  ///< the calls that faults may strike later; costs about 3 us each time
+  bool bare = false;          ///< without the system's own files: see Sandbox
+  bool raw_sockets = false;   ///< may open raw and packet sockets in its host
 };
 
-/// A program under test, running in a host, in a sandbox. Ending the object ends the program and all its children,
-/// and so does the end of this process for any reason (kill -9 included).
+/// A program under test, running in a host, in a sandbox. Ending the object ends the program and all its
+/// children, and so does the end of this process for any reason (kill -9 included).
 ///
-/// One thread per process reads both outputs, feeds the input, answers the system-call border, and hears of the end.
-/// All functions may be called from any one other thread. Those that wait take a deadline and say by their result
-/// whether it passed.
+/// One thread per process reads both outputs, feeds the input, answers the system-call border, and hears of
+/// the end. All functions may be called from any one other thread. Those that wait take a deadline and say by
+/// their result whether it passed.
 class Process {
  public:
-  /// Starts the program in the host. Returns once it is about to be executed; a program that cannot be executed
-  /// exits with status 127 and says why on standard error.
-  /// Throws std::runtime_error when the grader cannot build the sandbox (its own trouble, never the program's).
+  /// Starts the program in the host. Returns once it is about to be executed; a program that cannot be
+  /// executed exits with status 127 and says why on standard error. Throws std::runtime_error when the grader
+  /// cannot build the sandbox (its own trouble, never the program's).
   static Process start(const Host& host, Launch launch);
   static Process start(const NetworkNamespace& network, const std::string& hostname, Launch launch);
 
@@ -60,16 +60,17 @@ class Process {
   [[nodiscard]] std::string standard_output() const;
   [[nodiscard]] std::string standard_error() const;
 
-  /// All complete lines of standard output so far, with their times (a last line without newline counts once the
-  /// program has closed its output).
+  /// All complete lines of standard output so far, with their times (a last line without newline counts once
+  /// the program has closed its output).
   [[nodiscard]] std::vector<Line> lines() const;
 
-  /// Waits until there are more than `count` complete lines, or the program has closed its output, or the deadline.
-  /// True when there are.
+  /// Waits until there are more than `count` complete lines, or the program has closed its output, or the
+  /// deadline. True when there are.
   bool wait_for_lines(std::size_t count, Clock::time_point deadline) const;
 
   /// Waits for the end of the program and of its output. Empty when the deadline passed first.
-  /// Throws std::runtime_error when the sandbox broke down under the program: nobody can say how it would have ended.
+  /// Throws std::runtime_error when the sandbox broke down under the program: nobody can say how it would
+  /// have ended.
   [[nodiscard]] std::optional<Exit> wait(Clock::time_point deadline) const;
 
   /// How it ended; empty while it runs.
@@ -83,12 +84,13 @@ class Process {
   /// Arms a fault. Its call must be among `Launch::watched` (std::logic_error otherwise).
   void inject(const Fault& fault);
 
-  /// How often faults have struck this call, and how often the program has made it (only watched calls are counted).
+  /// How often faults have struck this call, and how often the program has made it (only watched calls are
+  /// counted).
   [[nodiscard]] unsigned struck(Call call) const;
   [[nodiscard]] unsigned made(Call call) const;
 
-  /// Time the program's threads have spent ready to run without a processor, since start: the part of any delay that
-  /// is the machine's fault (/proc/PID/task/*/schedstat). Zero where the kernel does not count it.
+  /// Time the program's threads have spent ready to run without a processor, since start: the part of any
+  /// delay that is the machine's fault (/proc/PID/task/*/schedstat). Zero where the kernel does not count it.
   [[nodiscard]] std::chrono::nanoseconds starved() const;
 
   /// The sockets the program (not its children) holds now.

@@ -11,8 +11,8 @@ using Words = std::vector<std::string>;
 
 void append(Words& words, std::initializer_list<std::string> more) { words.insert(words.end(), more); }
 
-/// The folders where a system keeps its programs and libraries. On most machines of today /bin and its like are
-/// symbolic links into /usr, and stay that.
+/// The folders where a system keeps its programs and libraries. On most machines of today /bin and its like
+/// are symbolic links into /usr, and stay that.
 void show_system_folders(Words& words) {
   for (const char* folder : {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix"}) {
     std::error_code error;
@@ -22,16 +22,19 @@ void show_system_folders(Words& words) {
   }
 }
 
-/// The part of /etc that every C library and runtime reads. Nothing there names a user or a secret of the machine.
+/// The part of /etc that every C library and runtime reads. Nothing there names a user or a secret of the
+/// machine.
 void show_settings(Words& words) {
   append(words, {"--dir", "/etc"});
-  for (const char* name : {"ld.so.cache", "alternatives", "hosts", "nsswitch.conf", "services", "protocols",
-                           "localtime"}) {
+  for (const char* name :
+       {"ld.so.cache", "alternatives", "hosts", "nsswitch.conf", "services", "protocols", "localtime"}) {
     const fs::path path = fs::path("/etc") / name;
     std::error_code error;
     // A link is much cheaper than a bind, which takes 40 us. The time zone is a link into /usr.
-    if (fs::is_symlink(path, error)) append(words, {"--symlink", fs::read_symlink(path), path});
-    else if (fs::exists(path, error)) append(words, {"--ro-bind", path, path});
+    if (fs::is_symlink(path, error))
+      append(words, {"--symlink", fs::read_symlink(path), path});
+    else if (fs::exists(path, error))
+      append(words, {"--ro-bind", path, path});
   }
 }
 
@@ -55,10 +58,10 @@ void give_scratch_space(Words& words, std::uint64_t bytes) {
 
 std::vector<std::string> Sandbox::command_line(const std::vector<std::string>& command,
                                                const std::vector<std::string>& capabilities) const {
-  Words words = {"bwrap",      "--unshare-pid", "--unshare-ipc",        "--unshare-uts", "--hostname",
-                 hostname,     "--as-pid-1",    "--unshare-cgroup-try", "--cap-drop",    "ALL"};
-  // No --die-with-parent: it leaves a survivor when it strikes while bubblewrap still builds. The launcher hears of
-  // its grader's end, and nothing else need die.
+  Words words = {"bwrap",  "--unshare-pid", "--unshare-ipc",        "--unshare-uts", "--hostname",
+                 hostname, "--as-pid-1",    "--unshare-cgroup-try", "--cap-drop",    "ALL"};
+  // No --die-with-parent: it leaves a survivor when it strikes while bubblewrap still builds. The launcher
+  // hears of its grader's end, and nothing else need die.
   for (const std::string& capability : capabilities) append(words, {"--cap-add", capability});
   if (!bare) {
     show_system_folders(words);

@@ -54,7 +54,8 @@ std::optional<int> descriptor_of_socket(const fs::directory_entry& entry) {
   return number;
 }
 
-// ------------------------------------------------------------------------------------------------ sock_diag(7)
+// ------------------------------------------------------------------------------------------------
+// sock_diag(7)
 
 struct Request {
   nlmsghdr header;
@@ -104,7 +105,8 @@ BoundSocket row(const inet_diag_msg& message) {
 /// Reads one datagram of the answer; false when it was the last.
 bool collect(const Descriptor& diagnostics, std::vector<BoundSocket>& rows) {
   alignas(nlmsghdr) std::array<char, 32768> buffer;
-  auto left = static_cast<unsigned>(must(recv(diagnostics.get(), buffer.data(), buffer.size(), 0), "read sock_diag"));
+  auto left =
+      static_cast<unsigned>(must(recv(diagnostics.get(), buffer.data(), buffer.size(), 0), "read sock_diag"));
   for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(header, left);
        header = NLMSG_NEXT(header, left)) {
     if (header->nlmsg_type == NLMSG_DONE) return false;
@@ -143,11 +145,14 @@ std::vector<BoundSocket> sockets_in(const NetworkNamespace& network, int type) {
   std::vector<BoundSocket> rows;
   for (const int family : {AF_INET, AF_INET6}) {
     ask(diagnostics, family, type);
-    while (collect(diagnostics, rows)) {}
+    while (collect(diagnostics, rows)) {
+    }
   }
   return rows;
 }
 
-std::vector<BoundSocket> sockets_in(const Host& host, int type) { return sockets_in(host.network_namespace(), type); }
+std::vector<BoundSocket> sockets_in(const Host& host, int type) {
+  return sockets_in(host.network_namespace(), type);
+}
 
 }  // namespace wirelab

@@ -12,15 +12,15 @@
 
 namespace wirelab {
 
-/// A socket of the program under test, taken out of it with pidfd_getfd(2): a second descriptor for the very same
-/// socket, so that getsockopt(2) and getsockname(2) tell the truth about it.
+/// A socket of the program under test, taken out of it with pidfd_getfd(2): a second descriptor for the very
+/// same socket, so that getsockopt(2) and getsockname(2) tell the truth about it.
 struct HeldSocket {
-  int number = -1;      ///< the descriptor's number in the program
-  Descriptor fd;        ///< our own descriptor for it
-  int family = 0;       ///< AF_INET, AF_INET6, ...
-  int type = 0;         ///< SOCK_STREAM, ...
-  Address local;        ///< AF_UNSPEC when it has none
-  std::optional<Address> peer;   ///< set when connected
+  int number = -1;              ///< the descriptor's number in the program
+  Descriptor fd;                ///< our own descriptor for it
+  int family = 0;               ///< AF_INET, AF_INET6, ...
+  int type = 0;                 ///< SOCK_STREAM, ...
+  Address local;                ///< AF_UNSPEC when it has none
+  std::optional<Address> peer;  ///< set when connected
   bool listening = false;
 };
 
@@ -30,8 +30,8 @@ std::vector<HeldSocket> sockets_of(pid_t pid);
 /// One row of the kernel's table of sockets of a host, as sock_diag(7) tells it.
 struct BoundSocket {
   Address local;
-  Address peer;             ///< port 0 when not connected
-  int state = 0;            ///< TCP_LISTEN, TCP_ESTABLISHED, ... (UDP: TCP_CLOSE when not connected)
+  Address peer;                ///< port 0 when not connected
+  int state = 0;               ///< TCP_LISTEN, TCP_ESTABLISHED, ... (UDP: TCP_CLOSE when not connected)
   unsigned receive_queue = 0;  ///< bytes waiting; for a listening socket the connections waiting
   unsigned send_queue = 0;     ///< for a listening socket the backlog in force
 };

@@ -67,7 +67,8 @@ std::optional<StreamCall> StreamCall::read(const seccomp_notif& made) {
   call.socket_ = duplicate(call.thread_, static_cast<int>(made.data.args[0]));
   int type = 0;
   socklen_t size = sizeof type;
-  if (getsockopt(call.socket(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) return std::nullopt;
+  if (getsockopt(call.socket(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM)
+    return std::nullopt;
   call.blocks_ = (call.flags_ & MSG_DONTWAIT) == 0 && (fcntl(call.socket(), F_GETFL) & O_NONBLOCK) == 0;
   return call;
 }
@@ -90,10 +91,14 @@ bool StreamCall::locate(const seccomp_notif& made) {
       size_ = arguments[2];
       return true;
     case SYS_readv:
-    case SYS_writev: return locate_parts(arguments[1], arguments[2]);
+    case SYS_writev:
+      return locate_parts(arguments[1], arguments[2]);
     case SYS_recvmsg:
-    case SYS_sendmsg: flags_ = static_cast<int>(arguments[2]); return locate_message(arguments[1]);
-    default: return false;
+    case SYS_sendmsg:
+      flags_ = static_cast<int>(arguments[2]);
+      return locate_message(arguments[1]);
+    default:
+      return false;
   }
 }
 
@@ -123,7 +128,8 @@ std::int64_t StreamCall::receive(std::size_t most) const {
   const ssize_t count = recv(socket(), bytes.data(), bytes.size(), MSG_DONTWAIT);
   if (count < 0) return -errno;
   const iovec local{bytes.data(), static_cast<std::size_t>(count)};
-  if (count > 0 && process_vm_writev(thread_, &local, 1, memory_.data(), memory_.size(), 0) != count) return -EFAULT;
+  if (count > 0 && process_vm_writev(thread_, &local, 1, memory_.data(), memory_.size(), 0) != count)
+    return -EFAULT;
   settle_results();
   return count;
 }
@@ -133,7 +139,8 @@ std::int64_t StreamCall::send(std::size_t most) const {
   const iovec local{bytes.data(), bytes.size()};
   const ssize_t count = process_vm_readv(thread_, &local, 1, memory_.data(), memory_.size(), 0);
   if (count != static_cast<ssize_t>(most)) return -EFAULT;
-  const ssize_t sent = ::send(socket(), bytes.data(), bytes.size(), (flags_ & MSG_MORE) | MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent =
+      ::send(socket(), bytes.data(), bytes.size(), (flags_ & MSG_MORE) | MSG_DONTWAIT | MSG_NOSIGNAL);
   return sent < 0 ? -errno : sent;
 }
 

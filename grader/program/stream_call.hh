@@ -13,12 +13,13 @@
 
 namespace wirelab {
 
-/// A send or receive that a program is about to make on a stream socket and that we can make in its place: a second
-/// descriptor for its socket (pidfd_getfd), and where in its memory the bytes lie (process_vm_readv, _writev).
+/// A send or receive that a program is about to make on a stream socket and that we can make in its place: a
+/// second descriptor for its socket (pidfd_getfd), and where in its memory the bytes lie (process_vm_readv,
+/// _writev).
 class StreamCall {
  public:
-  /// Reads the call's arguments. Empty when it is of a kind that we leave to the kernel: no stream socket, flags
-  /// such as MSG_PEEK and MSG_WAITALL, control messages, arguments that are wrong.
+  /// Reads the call's arguments. Empty when it is of a kind that we leave to the kernel: no stream socket,
+  /// flags such as MSG_PEEK and MSG_WAITALL, control messages, arguments that are wrong.
   static std::optional<StreamCall> read(const seccomp_notif& made);
 
   /// Moves at most `most` bytes, never waiting. How many were moved, or a negative errno value.
@@ -26,7 +27,9 @@ class StreamCall {
 
   [[nodiscard]] int socket() const { return socket_.get(); }
   [[nodiscard]] bool receives() const { return receives_; }
-  [[nodiscard]] bool blocks() const { return blocks_; }   ///< when nothing can be moved, the program wants to wait
+  [[nodiscard]] bool blocks() const {
+    return blocks_;
+  }  ///< when nothing can be moved, the program wants to wait
 
   /// How long it wants to wait (SO_RCVTIMEO, SO_SNDTIMEO); zero for ever.
   [[nodiscard]] std::chrono::microseconds patience() const;
@@ -41,13 +44,13 @@ class StreamCall {
 
   pid_t thread_ = -1;
   Descriptor socket_;
-  std::vector<iovec> memory_;          ///< in the program
+  std::vector<iovec> memory_;  ///< in the program
   std::size_t size_ = 0;
   int flags_ = 0;
   bool receives_ = false;
   bool blocks_ = false;
-  std::uint64_t message_ = 0;          ///< recvmsg: the msghdr, in which results are returned
-  std::uint64_t name_length_ = 0;      ///< recvfrom: where the length of the peer's address is returned
+  std::uint64_t message_ = 0;      ///< recvmsg: the msghdr, in which results are returned
+  std::uint64_t name_length_ = 0;  ///< recvfrom: where the length of the peer's address is returned
 };
 
 /// Whether a descriptor of the process (or thread) is a socket.

@@ -25,8 +25,8 @@ struct Pipe {
   Descriptor read_end, write_end;
 };
 
-/// A pipe of which one end is the program's. It belongs to the program's user where that is another one, so that it
-/// can open /dev/stdout and its like.
+/// A pipe of which one end is the program's. It belongs to the program's user where that is another one, so
+/// that it can open /dev/stdout and its like.
 Pipe make_pipe(const Confinement& confinement) {
   int ends[2];
   must(pipe2(ends, O_CLOEXEC), "pipe");
@@ -40,7 +40,9 @@ void never_block(const Descriptor& fd) {
   must(fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK), "fcntl O_NONBLOCK");
 }
 
-double seconds_of(const timeval& time) { return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec); }
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+}
 
 }  // namespace
 
@@ -49,7 +51,8 @@ Supervisor::Supervisor(Confinement confinement, int input_fd)
       most_cpu_(confinement.limits.cpu),
       wake_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
   Pipe input = make_pipe(confinement), output = make_pipe(confinement), errors = make_pipe(confinement);
-  confinement.standard = {input_fd >= 0 ? input_fd : input.read_end.get(), output.write_end.get(), errors.write_end.get()};
+  confinement.standard = {input_fd >= 0 ? input_fd : input.read_end.get(), output.write_end.get(),
+                          errors.write_end.get()};
   confined_ = confine(confinement);
   if (input_fd < 0) input_ = std::move(input.write_end);
   output_pipe_ = std::move(output.read_end);
@@ -67,7 +70,8 @@ Supervisor::~Supervisor() {
   thread_.join();
 }
 
-// ---------------------------------------------------------------------------------------------- asked by others
+// ---------------------------------------------------------------------------------------------- asked by
+// others
 
 void Supervisor::wake_thread() const { eventfd_write(wake_.get(), 1); }
 
@@ -97,7 +101,8 @@ bool Supervisor::wait_for_lines(std::size_t count, Clock::time_point deadline) c
 }
 
 std::optional<Exit> Supervisor::exit_locked() const {
-  if (lost_ && !exit_) throw std::runtime_error("the sandbox broke down: its launcher was killed from outside");
+  if (lost_ && !exit_)
+    throw std::runtime_error("the sandbox broke down: its launcher was killed from outside");
   return exit_;
 }
 
@@ -122,7 +127,8 @@ void Supervisor::pause() {
   stands_still_ = false;
   command(confined_, Command::stop);
   const auto done = [&] { return stands_still_ || exit_ || lost_; };
-  if (!changed_.wait_for(lock, seconds(30), done)) throw std::runtime_error("pause: the program does not stand still");
+  if (!changed_.wait_for(lock, seconds(30), done))
+    throw std::runtime_error("pause: the program does not stand still");
 }
 
 void Supervisor::resume() { command(confined_, Command::resume); }
@@ -141,10 +147,12 @@ void Supervisor::end_because(Exit::Reason reason) {
   kill();
 }
 
-// -------------------------------------------------------------------------------------------------- the thread
+// -------------------------------------------------------------------------------------------------- the
+// thread
 
 void Supervisor::run() {
-  // A pipe without a reader raises SIGPIPE; blocked, it stays a mere EPIPE. Other signals are for other threads.
+  // A pipe without a reader raises SIGPIPE; blocked, it stays a mere EPIPE. Other signals are for other
+  // threads.
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
@@ -246,7 +254,8 @@ void Supervisor::note_end(const Report& report) {
 /// Waits for the sandbox to vanish: the launcher has ended or is about to, and takes everybody with it.
 void Supervisor::bury() {
   border_.reset();
-  while (waitpid(confined_.bubblewrap, nullptr, 0) < 0 && errno == EINTR) {}
+  while (waitpid(confined_.bubblewrap, nullptr, 0) < 0 && errno == EINTR) {
+  }
   const std::lock_guard lock(mutex_);
   output_.close();
   errors_.close();

@@ -21,13 +21,13 @@
 
 namespace wirelab {
 
-/// Runs one confined program to its end: a thread that feeds its input, reads its outputs, answers its system-call
-/// border and listens to its launcher. Everything the thread changes is under one lock, and each change wakes those
-/// who wait.
+/// Runs one confined program to its end: a thread that feeds its input, reads its outputs, answers its
+/// system-call border and listens to its launcher. Everything the thread changes is under one lock, and each
+/// change wakes those who wait.
 class Supervisor {
  public:
-  /// Starts the program (Confinement::standard is filled in here). With an `input_fd` that is its standard input;
-  /// otherwise `write_input` feeds it. Throws as `confine` does.
+  /// Starts the program (Confinement::standard is filled in here). With an `input_fd` that is its standard
+  /// input; otherwise `write_input` feeds it. Throws as `confine` does.
   explicit Supervisor(Confinement confinement, int input_fd = -1);
 
   /// Ends the program and all its children.
@@ -48,12 +48,12 @@ class Supervisor {
 
   [[nodiscard]] std::optional<Exit> exit() const;
   [[nodiscard]] std::optional<Exit> wait(Clock::time_point deadline) const;
-  [[nodiscard]] double cpu_seconds() const;   ///< of the program and all its children, once it has ended
+  [[nodiscard]] double cpu_seconds() const;  ///< of the program and all its children, once it has ended
 
   void pause();
   void resume();
-  void kill();                               ///< waits until all are gone
-  void end_because(Exit::Reason reason);     ///< like `kill`, and `exit` gives this reason
+  void kill();                            ///< waits until all are gone
+  void end_because(Exit::Reason reason);  ///< like `kill`, and `exit` gives this reason
 
  private:
   void run();
@@ -83,8 +83,8 @@ class Supervisor {
   std::optional<Exit::Reason> forced_reason_;
   std::optional<Exit> exit_;
   rusage usage_{};
-  bool lost_ = false;   ///< the launcher ended and did not say why
-  bool gone_ = false;   ///< nothing is left of the sandbox
+  bool lost_ = false;  ///< the launcher ended and did not say why
+  bool gone_ = false;  ///< nothing is left of the sandbox
 
   std::thread thread_;
 };

@@ -1,7 +1,7 @@
 #include "grader/program/syscall_filter.hh"
 
-#include <seccomp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -26,57 +26,59 @@ struct Watchable {
   int number;
 };
 
-// select has two numbers on some processors, and others lack some of these calls: libseccomp gives those a negative
-// number, for which no rule is needed.
+// select has two numbers on some processors, and others lack some of these calls: libseccomp gives those a
+// negative number, for which no rule is needed.
 constexpr Watchable watchable[] = {
-    {Call::socket, SCMP_SYS(socket)},       {Call::bind, SCMP_SYS(bind)},
-    {Call::listen, SCMP_SYS(listen)},       {Call::connect, SCMP_SYS(connect)},
-    {Call::accept, SCMP_SYS(accept)},       {Call::accept, SCMP_SYS(accept4)},
-    {Call::receive, SCMP_SYS(recvfrom)},    {Call::receive, SCMP_SYS(recvmsg)},
-    {Call::receive, SCMP_SYS(recvmmsg)},    {Call::receive, SCMP_SYS(read)},
-    {Call::receive, SCMP_SYS(readv)},       {Call::send, SCMP_SYS(sendto)},
-    {Call::send, SCMP_SYS(sendmsg)},        {Call::send, SCMP_SYS(sendmmsg)},
-    {Call::send, SCMP_SYS(write)},          {Call::send, SCMP_SYS(writev)},
-    {Call::wait, SCMP_SYS(poll)},           {Call::wait, SCMP_SYS(ppoll)},
-    {Call::wait, SCMP_SYS(select)},         {Call::wait, SCMP_SYS(pselect6)},
-    {Call::wait, SCMP_SYS(epoll_wait)},     {Call::wait, SCMP_SYS(epoll_pwait)},
-    {Call::wait, SCMP_SYS(epoll_pwait2)},   {Call::close, SCMP_SYS(close)},
+    {Call::socket, SCMP_SYS(socket)},     {Call::bind, SCMP_SYS(bind)},
+    {Call::listen, SCMP_SYS(listen)},     {Call::connect, SCMP_SYS(connect)},
+    {Call::accept, SCMP_SYS(accept)},     {Call::accept, SCMP_SYS(accept4)},
+    {Call::receive, SCMP_SYS(recvfrom)},  {Call::receive, SCMP_SYS(recvmsg)},
+    {Call::receive, SCMP_SYS(recvmmsg)},  {Call::receive, SCMP_SYS(read)},
+    {Call::receive, SCMP_SYS(readv)},     {Call::send, SCMP_SYS(sendto)},
+    {Call::send, SCMP_SYS(sendmsg)},      {Call::send, SCMP_SYS(sendmmsg)},
+    {Call::send, SCMP_SYS(write)},        {Call::send, SCMP_SYS(writev)},
+    {Call::wait, SCMP_SYS(poll)},         {Call::wait, SCMP_SYS(ppoll)},
+    {Call::wait, SCMP_SYS(select)},       {Call::wait, SCMP_SYS(pselect6)},
+    {Call::wait, SCMP_SYS(epoll_wait)},   {Call::wait, SCMP_SYS(epoll_pwait)},
+    {Call::wait, SCMP_SYS(epoll_pwait2)}, {Call::close, SCMP_SYS(close)},
 };
 
 // By name, so that a libseccomp which does not know the newest of them still builds the rest.
 constexpr const char* refused[] = {
-    // into other processes. A program that shares its user ID with the launcher could otherwise set its limits.
-    "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "process_madvise", "process_mrelease",
-    "migrate_pages", "move_pages",
+    // into other processes
+    "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "process_madvise",
+    "process_mrelease", "migrate_pages", "move_pages",
     // out of the namespaces, or into new ones, where a program would be root over things of its own
-    "unshare", "setns", "mount", "umount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount", "fspick",
-    "move_mount", "open_tree", "mount_setattr", "name_to_handle_at", "open_by_handle_at",
+    "unshare", "setns", "mount", "umount", "umount2", "pivot_root", "chroot", "fsopen", "fsconfig", "fsmount",
+    "fspick", "move_mount", "open_tree", "mount_setattr", "name_to_handle_at", "open_by_handle_at",
     // things of the machine
-    "reboot", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "create_module",
-    "swapon", "swapoff", "acct", "quotactl", "quotactl_fd", "syslog", "vhangup", "settimeofday", "stime",
-    "clock_settime", "clock_settime64", "adjtimex", "clock_adjtime", "clock_adjtime64", "nfsservctl", "iopl", "ioperm",
-    "modify_ldt", "lookup_dcookie", "uselib", "ustat", "_sysctl", "sysfs", "vm86", "vm86old",
+    "reboot", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module",
+    "create_module", "swapon", "swapoff", "acct", "quotactl", "quotactl_fd", "syslog", "vhangup",
+    "settimeofday", "stime", "clock_settime", "clock_settime64", "adjtimex", "clock_adjtime",
+    "clock_adjtime64", "nfsservctl", "iopl", "ioperm", "modify_ldt", "lookup_dcookie", "uselib", "ustat",
+    "_sysctl", "sysfs", "vm86", "vm86old",
     // keys are not in any namespace
     "keyctl", "add_key", "request_key",
     // large and young parts of the kernel that no lab needs
     "bpf", "perf_event_open", "userfaultfd", "fanotify_init", "vmsplice", "memfd_secret"};
 
-// Not "refused" but "unknown": programs and libraries then fall back to the older calls, which can be filtered.
+// Not "refused" but "unknown": programs and libraries then fall back to the older calls, which can be
+// filtered.
 constexpr const char* unknown[] = {"clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"};
 
-constexpr unsigned long namespace_flags[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER,
+constexpr unsigned long namespace_flags[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
                                              CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
 
-// Families above this one are not bounded by the network namespace, or are rare and often broken: vsock reaches the
-// machine that hosts a virtual one.
+// Families above this one are not bounded by the network namespace, or are rare and often broken: vsock
+// reaches the machine that hosts a virtual one.
 constexpr unsigned long last_family = AF_PACKET;
 
 constexpr unsigned long lower_half = 0xffffffff;
 
 void add(const Filter& filter, std::uint32_t action, int number, std::vector<scmp_arg_cmp> conditions = {}) {
   if (number < 0) return;  // this processor has no such call
-  const int error = seccomp_rule_add_array(filter.get(), action, number, static_cast<unsigned>(conditions.size()),
-                                           conditions.data());
+  const int error = seccomp_rule_add_array(filter.get(), action, number,
+                                           static_cast<unsigned>(conditions.size()), conditions.data());
   if (error != 0) throw_errno("build system call filter", {}, -error);
 }
 
@@ -95,7 +97,7 @@ void add_refusals(const Filter& filter) {
   for (const unsigned long request : {TIOCSTI, TIOCLINUX}) {
     add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_MASKED_EQ, lower_half, request)});
   }
-  // Another process's limits, the launcher's for one.
+  // Another process's limits: a program that shares its user ID with the launcher could end it by these.
   add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), {SCMP_A0(SCMP_CMP_NE, 0)});
   add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), {SCMP_A0(SCMP_CMP_GT, last_family)});
   add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socketpair), {SCMP_A0(SCMP_CMP_GT, last_family)});
@@ -118,7 +120,8 @@ std::vector<sock_filter> instructions(const Filter& filter) {
   }
   const auto size = must(lseek(file.get(), 0, SEEK_END), "lseek", "system call filter");
   std::vector<sock_filter> result(static_cast<std::size_t>(size) / sizeof(sock_filter));
-  must(pread(file.get(), result.data(), result.size() * sizeof(sock_filter), 0), "read", "system call filter");
+  must(pread(file.get(), result.data(), result.size() * sizeof(sock_filter), 0), "read",
+       "system call filter");
   return result;
 }
 

@@ -9,9 +9,9 @@
 
 namespace wirelab {
 
-/// The system call filter of a sandboxed program, ready for seccomp(2). It refuses what reaches outside a sandbox or
-/// deep into the kernel (tracing, namespaces, mounts, keys, BPF, io_uring, ...), allows all else, and asks the grader
-/// about the calls in `watched`. Takes 0.3 ms the first time and 50 us after that.
+/// The system call filter of a sandboxed program, ready for seccomp(2). It refuses what reaches outside a
+/// sandbox or deep into the kernel (tracing, namespaces, mounts, keys, BPF, io_uring, ...), allows all else,
+/// and asks the grader about the calls in `watched`. Takes 0.3 ms the first time and 50 us after that.
 std::vector<sock_filter> make_syscall_filter(const std::vector<Call>& watched);
 
 /// Which kind of call a system call number is; empty for one that is never watched.

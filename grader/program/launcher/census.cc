@@ -24,7 +24,8 @@ std::string_view head_of(const std::string& path, char (&buffer)[4096]) {
   return {buffer, static_cast<std::size_t>(size)};
 }
 
-/// Calls `visit` with the path of each entry that is a number; ends when it returns false, and passes that on.
+/// Calls `visit` with the path of each entry that is a number; ends when it returns false, and passes that
+/// on.
 template <typename Visit>
 bool all_numbers_in(const std::string& directory, Visit visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
@@ -37,7 +38,8 @@ bool all_numbers_in(const std::string& directory, Visit visit) {
 
 template <typename Visit>
 bool all_processes(Visit visit) {
-  return all_numbers_in("/proc", [&](const std::string& process) { return process == "/proc/1" || visit(process); });
+  return all_numbers_in("/proc",
+                        [&](const std::string& process) { return process == "/proc/1" || visit(process); });
 }
 
 bool stands_still(const std::string& thread) {
@@ -63,7 +65,8 @@ std::uint64_t proportional(const std::string& process) {
   char buffer[4096];
   const std::string_view rollup = head_of(process + "/smaps_rollup", buffer);
   const std::size_t line = rollup.find("\nPss:");
-  return line == std::string_view::npos ? resident(process) : std::strtoull(buffer + line + 5, nullptr, 10) * 1024;
+  return line == std::string_view::npos ? resident(process)
+                                        : std::strtoull(buffer + line + 5, nullptr, 10) * 1024;
 }
 
 std::uint64_t sum_over_processes(std::uint64_t (*measure)(const std::string&)) {
@@ -75,13 +78,14 @@ std::uint64_t sum_over_processes(std::uint64_t (*measure)(const std::string&)) {
 }  // namespace
 
 bool everyone_stands_still() {
-  return all_processes([](const std::string& process) { return all_numbers_in(process + "/task", stands_still); });
+  return all_processes(
+      [](const std::string& process) { return all_numbers_in(process + "/task", stands_still); });
 }
 
 bool MemoryWatch::over() {
   if (sum_over_processes(resident) <= limit_) return false;
-  // A server with hundreds of forked children shares nearly all of that. Count exactly, but spend no more than a
-  // tenth of the time on it.
+  // A server with hundreds of forked children shares nearly all of that. Count exactly, but spend no more
+  // than a tenth of the time on it.
   const auto start = Clock::now();
   if (start < next_exact_) return false;
   const bool over = sum_over_processes(proportional) > limit_;

@@ -7,8 +7,8 @@ namespace wirelab::launcher {
 
 /// Looks at every process of the sandbox but ourselves, through the sandbox's own /proc.
 
-/// Whether no thread can run another instruction of its program: all are stopped, dead, or deep inside the kernel
-/// with the stop signal waiting for their return.
+/// Whether no thread can run another instruction of its program: all are stopped, dead, or deep inside the
+/// kernel with the stop signal waiting for their return.
 bool everyone_stands_still();
 
 /// Says when the processes together hold more memory than they may.

@@ -1,7 +1,8 @@
-// The launcher: process 1 of every sandbox. It starts the program, watches over it, and takes everything along when it
-// ends. Theory of operation and messages: protocol.hh. It is linked statically, since a sandbox need not hold our
-// libraries, and it trusts nothing that the program could have touched: it is not dumpable, so that its memory and
-// descriptors cannot be reached through /proc/1, and signals from inside do not harm process 1.
+// The launcher: process 1 of every sandbox. It starts the program, watches over it, and takes everything
+// along when it ends. Theory of operation and messages: protocol.hh. It is linked statically, since a sandbox
+// need not hold our libraries, and it trusts nothing that the program could have touched: it is not dumpable,
+// so that its memory and descriptors cannot be reached through /proc/1, and signals from inside do not harm
+// process 1.
 //
 //   wirelab-launcher COMMAND...           as process 1 of a sandbox, with the descriptors of protocol.hh
 //   wirelab-launcher --enter COMMAND...   executes COMMAND as root of a new private world
@@ -77,10 +78,18 @@ class Ward {
 
   void obey(Command command) {
     switch (command) {
-      case Command::go: ::kill(program_, SIGCONT); break;
-      case Command::stop: ::kill(-1, SIGSTOP), stopping_ = true; break;
-      case Command::resume: ::kill(-1, SIGCONT), stopping_ = false; break;
-      case Command::kill: ::kill(-1, SIGKILL); break;
+      case Command::go:
+        ::kill(program_, SIGCONT);
+        break;
+      case Command::stop:
+        ::kill(-1, SIGSTOP), stopping_ = true;
+        break;
+      case Command::resume:
+        ::kill(-1, SIGCONT), stopping_ = false;
+        break;
+      case Command::kill:
+        ::kill(-1, SIGKILL);
+        break;
     }
   }
 
@@ -111,7 +120,8 @@ class Ward {
   /// The program has ended, and so must all that it left behind.
   void tell_end() {
     ::kill(-1, SIGKILL);
-    while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {}
+    while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+    }
     Report report{};
     report.kind = Report::Kind::ended;
     report.status = status_;
@@ -183,7 +193,8 @@ int run(char** command) {
 }  // namespace wirelab::launcher
 
 int main(int argc, char** argv) {
-  if (argc > 2 && std::string_view(argv[1]) == "--enter") return wirelab::launcher::enter_world_and_execute(argv + 2);
+  if (argc > 2 && std::string_view(argv[1]) == "--enter")
+    return wirelab::launcher::enter_world_and_execute(argv + 2);
   if (argc > 1) return wirelab::launcher::run(argv + 1);
   std::fprintf(stderr, "wirelab-launcher: started by the grader only\n");
   return 2;

@@ -45,15 +45,16 @@ void take_standard_descriptors(const Assignment& assignment) {
 }
 
 /// Sets the limit, and `grace` more for the hard one; never above what the machine allows anyway.
-void limit(decltype(RLIMIT_CPU) resource, std::uint64_t value, const char* operation, std::uint64_t grace = 0) {
+void limit(decltype(RLIMIT_CPU) resource, std::uint64_t value, const char* operation,
+           std::uint64_t grace = 0) {
   rlimit now{};
   getrlimit(resource, &now);
   const rlimit limits{std::min<rlim_t>(value, now.rlim_max), std::min<rlim_t>(value + grace, now.rlim_max)};
   need(setrlimit(resource, &limits) == 0, operation);
 }
 
-/// No RLIMIT_AS: AddressSanitizer, Go and Java reserve terabytes that they never touch. The launcher watches what is
-/// resident instead.
+/// No RLIMIT_AS: AddressSanitizer, Go and Java reserve terabytes that they never touch. The launcher watches
+/// what is resident instead.
 void set_limits(const Orders& orders) {
   limit(RLIMIT_CPU, orders.cpu_seconds, "limit processor time", 1);  // SIGXCPU says why; SIGKILL follows
   limit(RLIMIT_NPROC, orders.processes, "limit processes");
@@ -74,8 +75,9 @@ void keep_capabilities(std::uint64_t wanted) {
   need(syscall(SYS_capset, &header, sets) == 0, "drop capabilities");
 }
 
-/// An ordinary user on the machine has one user ID to give, which is root in the private world. The program gets a
-/// user namespace below that one, where the same ID is an ordinary user's and has no power over the host.
+/// An ordinary user on the machine has one user ID to give, which is root in the private world. The program
+/// gets a user namespace below that one, where the same ID is an ordinary user's and has no power over the
+/// host.
 void become_user_of_nested_namespace() {
   need(unshare(CLONE_NEWUSER) == 0, "create user namespace");
   const std::string map = std::to_string(sandbox_user) + " 0 1\n";
@@ -109,7 +111,8 @@ void install_filter(const Assignment& assignment) {
     need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0, "install system call filter");
     return;
   }
-  // A call that the grader has taken in hand is not torn out of it by a signal (Linux 5.19); older kernels do that.
+  // A call that the grader has taken in hand is not torn out of it by a signal (Linux 5.19); older kernels do
+  // that.
   unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
   long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
   if (listener < 0 && errno == EINVAL) {

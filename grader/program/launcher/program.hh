@@ -13,7 +13,7 @@ namespace wirelab::launcher {
 /// What the launcher was told to start.
 struct Assignment {
   Orders orders;
-  std::array<Descriptor, 3> standard;   ///< the program's standard input, output and error
+  std::array<Descriptor, 3> standard;  ///< the program's standard input, output and error
   std::vector<sock_filter> filter;
   char** command;
 };
@@ -24,9 +24,9 @@ void tell(const Report& report);
 /// Tells the grader that the sandbox cannot be built. errno is the reason.
 void tell_broken(const char* operation);
 
-/// Turns the calling process, a fresh child of the launcher, into the program: new session, limits, an ordinary
-/// user without rights, no descriptors but the standard ones, the filter. Stops itself before it executes the
-/// command, until it is told to go.
+/// Turns the calling process, a fresh child of the launcher, into the program: new session, limits, an
+/// ordinary user without rights, no descriptors but the standard ones, the filter. Stops itself before it
+/// executes the command, until it is told to go.
 [[noreturn]] void become_program(const Assignment& assignment);
 
 }  // namespace wirelab::launcher

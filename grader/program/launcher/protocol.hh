@@ -10,22 +10,22 @@ namespace wirelab::launcher {
 //
 //   grader                      launcher (process 1 of the sandbox)         program (its child)
 //     | ------ Orders ----------> | -- fork --------------------------------> |
-//     | <-------------------------------------------------- Report: born ---- |  its credentials tell us the PID
-//     |                           | <-- stops itself: limits and filter are in force
-//     | <------ Report: ready --- |                                           |
-//     | ------- Command: go ----> | -- SIGCONT -----------------------------> |  execvp
-//     | ------- stop, resume ---> | -- kill(-1, SIGSTOP or SIGCONT) --------> |
-//     | <------ Report: ended --- | <-- waitpid                               |
+//     | <-------------------------------------------------- Report: born ---- |  its credentials tell us the
+//     PID |                           | <-- stops itself: limits and filter are in force | <------ Report:
+//     ready --- |                                           | | ------- Command: go ----> | -- SIGCONT
+//     -----------------------------> |  execvp | ------- stop, resume ---> | -- kill(-1, SIGSTOP or SIGCONT)
+//     --------> | | <------ Report: ended --- | <-- waitpid                               |
 //
 // When the grader's end closes, for whatever reason, the launcher exits, and with process 1 the kernel kills
 // everything in the PID namespace: see pid_namespaces(7).
 
 /// Descriptors that the launcher is started with.
-inline constexpr int executable_fd = 3;  ///< itself: bubblewrap executes /proc/self/fd/3, so it need not be bound
+inline constexpr int executable_fd =
+    3;  ///< itself: bubblewrap executes /proc/self/fd/3, so it need not be bound
 inline constexpr int control_fd = 4;
 
-/// Where the program leaves the listener of its system call filter: the lowest number free once it has closed all
-/// others. The grader fetches it from there with pidfd_getfd(2), while the program stands still.
+/// Where the program leaves the listener of its system call filter: the lowest number free once it has closed
+/// all others. The grader fetches it from there with pidfd_getfd(2), while the program stands still.
 inline constexpr int listener_fd = 3;
 
 /// The first message. Standard input, output and error travel with it (SCM_RIGHTS), and behind the struct the
@@ -36,8 +36,8 @@ struct Orders {
   std::uint64_t cpu_seconds;
   std::uint64_t processes;
   std::uint64_t files;
-  bool listen;        ///< the filter has calls that the grader wants to hear of
-  bool raw_sockets;   ///< the program keeps CAP_NET_RAW
+  bool listen;       ///< the filter has calls that the grader wants to hear of
+  bool raw_sockets;  ///< the program keeps CAP_NET_RAW
 };
 
 enum class Command : std::uint8_t { go, stop, resume, kill };
@@ -45,11 +45,11 @@ enum class Command : std::uint8_t { go, stop, resume, kill };
 struct Report {
   enum class Kind : std::uint8_t { born, ready, stopped, ended, broken };
   Kind kind;
-  bool over_memory;     ///< ended: the launcher killed it because all its processes together held too much
-  int status;           ///< ended: as waitpid(2) gives it
-  rusage usage;         ///< ended: of the program and all its children
-  int error;            ///< broken: errno
-  char operation[64];   ///< broken: what the launcher could not do
+  bool over_memory;    ///< ended: the launcher killed it because all its processes together held too much
+  int status;          ///< ended: as waitpid(2) gives it
+  rusage usage;        ///< ended: of the program and all its children
+  int error;           ///< broken: errno
+  char operation[64];  ///< broken: what the launcher could not do
 };
 
 }  // namespace wirelab::launcher
