@@ -8,6 +8,8 @@
 #include <cctype>
 #include <csignal>
 #include <ctime>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "grader/checks/compare.hh"
@@ -43,12 +45,19 @@ double in_ms(std::chrono::nanoseconds time) { return std::chrono::duration<doubl
 /// Linux asks nobody's leave to change a socket's state, so there is nothing to wait on: look every millisecond.
 constexpr auto look_again = 1ms;
 
-/// What a process and its threads have used so far; zero once it is gone. See clock_getcpuclockid(3).
-std::chrono::nanoseconds processor_time(pid_t pid) {
+/// What a process, its threads and its children have used so far; zero once it is gone. See clock_getcpuclockid(3) and
+/// proc(5) for `children`.
+std::chrono::nanoseconds processor_time_of(pid_t pid) {
   clockid_t clock{};
   timespec used{};
   if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0ns;
-  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+  std::chrono::nanoseconds total = std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+  std::error_code gone;
+  for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), gone)) {
+    std::ifstream children(task.path() / "children");
+    for (pid_t child = 0; children >> child;) total += processor_time_of(child);
+  }
+  return total;
 }
 
 }  // namespace
@@ -178,12 +187,14 @@ void Program::inject(const Fault& fault) {
   process_.inject(fault);
 }
 
+std::chrono::nanoseconds Program::processor_time() const { return processor_time_of(process_.pid()); }
+
 void Program::expect_idle(std::chrono::nanoseconds time, const std::string& while_what) {
   step(fmt::format("it rests for {:g} s while {}", std::chrono::duration<double>(time).count(), while_what));
-  const auto before = processor_time(process_.pid());
+  const auto before = processor_time();
   const auto begin = Clock::now();
   std::this_thread::sleep_for(time);
-  const auto used = processor_time(process_.pid()) - before;
+  const auto used = processor_time() - before;
   const std::chrono::nanoseconds passed = Clock::now() - begin;
   if (used <= passed / 20) return;
   story_.fail("next to no processor time is used while " + while_what,

@@ -58,7 +58,10 @@ class Program {
   /// The faults to come. The calls must have been named in Circumstances::watched.
   void inject(const Fault& fault);
 
-  /// For this long the program (its children apart) uses next to no processor time: a twentieth of it at most.
+  /// What the program and its children that still live have used so far.
+  [[nodiscard]] std::chrono::nanoseconds processor_time() const;
+
+  /// For this long the program uses next to no processor time: a twentieth of it at most.
   void expect_idle(std::chrono::nanoseconds time, const std::string& while_what);
 
   /// Repeats `exchange` until faults have struck this call so many times: a call that was already waiting in the kernel
