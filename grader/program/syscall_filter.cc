@@ -75,6 +75,11 @@ constexpr unsigned long last_family = AF_PACKET;
 
 constexpr unsigned long lower_half = 0xffffffff;
 
+/// A condition on one of the call's arguments. (The library's macros for this are C, not C++.)
+scmp_arg_cmp argument(unsigned index, scmp_compare comparison, scmp_datum_t value, scmp_datum_t masked = 0) {
+  return {index, comparison, value, masked};
+}
+
 void add(const Filter& filter, std::uint32_t action, int number, std::vector<scmp_arg_cmp> conditions = {}) {
   if (number < 0) return;  // this processor has no such call
   const int error = seccomp_rule_add_array(filter.get(), action, number,
@@ -91,16 +96,17 @@ void add_refusals(const Filter& filter) {
   for (const char* name : refused) add_named(filter, SCMP_ACT_ERRNO(EPERM), name);
   for (const char* name : unknown) add_named(filter, SCMP_ACT_ERRNO(ENOSYS), name);
   for (const unsigned long flag : namespace_flags) {
-    add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), {SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag)});
+    add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), {argument(0, SCMP_CMP_MASKED_EQ, flag, flag)});
   }
   // The kernel looks at 32 bits of an ioctl's number. These two type into a terminal for its owner.
   for (const unsigned long request : {TIOCSTI, TIOCLINUX}) {
-    add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_MASKED_EQ, lower_half, request)});
+    add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl),
+        {argument(1, SCMP_CMP_MASKED_EQ, lower_half, request)});
   }
   // Another process's limits: a program that shares its user ID with the launcher could end it by these.
-  add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), {SCMP_A0(SCMP_CMP_NE, 0)});
-  add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), {SCMP_A0(SCMP_CMP_GT, last_family)});
-  add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socketpair), {SCMP_A0(SCMP_CMP_GT, last_family)});
+  add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), {argument(0, SCMP_CMP_NE, 0)});
+  add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), {argument(0, SCMP_CMP_GT, last_family)});
+  add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socketpair), {argument(0, SCMP_CMP_GT, last_family)});
 }
 
 void add_questions(const Filter& filter, const std::vector<Call>& watched) {
@@ -108,7 +114,7 @@ void add_questions(const Filter& filter, const std::vector<Call>& watched) {
     if (std::ranges::count(watched, one.call) == 0) continue;
     // An unconditional rule would replace the refusal of families above.
     std::vector<scmp_arg_cmp> conditions;
-    if (one.number == SCMP_SYS(socket)) conditions = {SCMP_A0(SCMP_CMP_LE, last_family)};
+    if (one.number == SCMP_SYS(socket)) conditions = {argument(0, SCMP_CMP_LE, last_family)};
     add(filter, SCMP_ACT_NOTIFY, one.number, conditions);
   }
 }
