@@ -95,6 +95,20 @@ TEST_F(Command, compiled_program_beside_the_tests_is_shown_alone) {
   EXPECT_THAT(shown({subject_path(), "x"}), testing::ElementsAre(subject_path().string()));
 }
 
+TEST_F(Command, folder_of_the_course_is_never_shown_for_a_program_that_reads_a_file) {
+  const fs::path capture = write("data/capture.pcap", "");
+  EXPECT_THAT(shown({subject_path(), capture}),
+              testing::UnorderedElementsAre(subject_path().string(), capture.parent_path().string()));
+}
+
+TEST_F(Command, interpreter_that_env_finds_outside_of_the_system) {
+  write("tool/bin/my-interpreter", "#!/bin/sh\necho \"interpreting $*\"\n", 0755);
+  const fs::path script = write("main", "#!/usr/bin/env my-interpreter\n", 0755);
+  setenv("PATH", ((folder_ / "tool/bin").string() + ":" + std::getenv("PATH")).c_str(), 1);
+  EXPECT_EQ(run_command({script, "x"}).code, 0) << errors_;
+  EXPECT_EQ(output_, "interpreting " + script.string() + " x\n");
+}
+
 TEST_F(Command, program_in_an_installation_is_found_by_way_of_links) {
   write("opt/tool/lib/message", "from the library\n");
   const fs::path tool = write(

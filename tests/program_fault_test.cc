@@ -134,7 +134,7 @@ TEST_P(Short, seven_bytes_at_a_time) {
   Process process = start_echo();
   process.inject(shorten(Call::send, 3).repeated(Fault::always));
   process.inject(shorten(Call::receive, 7).repeated(Fault::always));
-  const std::string data = random_bytes(20'000);
+  const std::string data = random_bytes(6'000);
   EXPECT_TRUE(exchange(connect_to(1060), data) == data);
   EXPECT_EQ(process.wait(patience())->to_string(), "exit status 0");
   EXPECT_GE(process.struck(Call::receive), data.size() / 7);

@@ -38,11 +38,14 @@ std::vector<fs::path> homes() {
   return found;
 }
 
-/// A folder that holds things of many kinds, or of many people: not to be shown for the sake of one of them.
+/// A folder that holds things of many kinds, or of many people, or ourselves with all that the course has
+/// built: not to be shown for the sake of one of them.
 bool is_too_wide(const fs::path& folder) {
   if (std::ranges::distance(folder) <= 2 || folder.parent_path() == "/home" || folder == "/var/tmp")
     return true;
-  return std::ranges::any_of(homes(), [&](const fs::path& home) { return contains(folder, home); });
+  std::vector<fs::path> never = homes();
+  never.push_back(fs::read_symlink("/proc/self/exe").parent_path());
+  return std::ranges::any_of(never, [&](const fs::path& inner) { return contains(folder, inner); });
 }
 
 /// Throws when nobody, as whom the program will run, cannot read what is bound.
@@ -145,14 +148,19 @@ std::vector<std::string> interpreter_of(const fs::path& program) {
   return {std::istream_iterator<std::string>(words), {}};
 }
 
-/// `#!/usr/bin/env python3` finds python3 along PATH, inside as outside.
-void add_interpreter(Binds& binds, const std::vector<std::string>& line) {
-  if (line.empty()) return;
+/// Shows a script's interpreter. `#!/usr/bin/env python3` finds python3 along PATH, which is another one
+/// inside: where that leads out of the system's folders, the program to start instead, with the script as its
+/// argument.
+std::optional<fs::path> add_interpreter(Binds& binds, const std::vector<std::string>& line) {
+  if (line.empty()) return std::nullopt;
   add_installed(binds, find_program(line[0]));
-  if (fs::path(line[0]).filename() != "env") return;
+  if (fs::path(line[0]).filename() != "env") return std::nullopt;
   const auto name =
       std::find_if(line.begin() + 1, line.end(), [](const std::string& word) { return word[0] != '-'; });
-  if (name != line.end()) add_installed(binds, find_program(*name));
+  if (name == line.end()) return std::nullopt;
+  const fs::path program = find_program(*name);
+  add_installed(binds, program);
+  return in_system_folder(program) ? std::nullopt : std::optional(program);
 }
 
 bool names_file(const std::string& argument) {
@@ -178,13 +186,13 @@ std::vector<Bind> binds_for_command(std::vector<std::string>& command) {
   } else {
     for (const fs::path& path : chain_of_links(program)) binds.add_widest(path, {});
   }
-  add_interpreter(binds, interpreter);
   command[0] = program;
   for (auto argument = command.begin() + 1; argument != command.end(); ++argument) {
     if (!names_file(*argument)) continue;
     *argument = normal(*argument);
     add_with_neighbours(binds, *argument);
   }
+  if (const auto instead = add_interpreter(binds, interpreter)) command.insert(command.begin(), *instead);
   return binds.take();
 }
 
