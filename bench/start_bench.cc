@@ -1,6 +1,6 @@
 // From saving a file to the program running in its sandbox, as the grader does it: the file's content changes, the
-// program is compiled and linked in a sandbox, a host is made, the program starts there in a sandbox of its own and
-// prints its first line.
+// program is compiled and linked in a sandbox, a host is made, the program starts there in a sandbox of its own,
+// says how it wants to be called, and ends.
 //
 // usage: start_bench LAB SOURCES CACHE ROUNDS     (adds a comment to the first of the student's files each time)
 // prints for each round: MILLISECONDS_TO_COMPILE_AND_LINK MILLISECONDS_IN_ALL
@@ -32,14 +32,15 @@ double milliseconds_since(Clock::time_point start) {
 void change(const fs::path& file, int round) { std::ofstream(file, std::ios::app) << "// " << getpid() << " " << round << "\n"; }
 
 /// What a check does first. A process of its own, since nobody leaves a private world.
-void run_until_it_prints(const fs::path& program) {
+void run_to_its_end(const fs::path& program) {
   enter_private_world();
   Network net;
   Launch launch;
-  launch.command = {"/program", "--help"};
+  launch.command = {"/program"};
   launch.binds = {{program, "/program"}};
   const Process process = Process::start(net.host("host"), launch);
-  if (!process.wait_for_lines(0, Clock::now() + std::chrono::seconds(10))) throw std::runtime_error("the program prints nothing");
+  const auto exit = process.wait(Clock::now() + std::chrono::seconds(10));
+  if (!exit || exit->code != 2) throw std::runtime_error("the program does not do what it should");
 }
 
 void measure(const Toolbox& toolbox, const Lab& lab, const fs::path& sources, const fs::path& cache, int round) {
@@ -52,7 +53,7 @@ void measure(const Toolbox& toolbox, const Lab& lab, const fs::path& sources, co
   const pid_t child = must(fork(), "fork");
   if (child == 0) {
     try {
-      run_until_it_prints(build.program);
+      run_to_its_end(build.program);
       std::printf("%.1f %.1f\n", built, milliseconds_since(saved));
       std::fflush(stdout);
       _exit(0);

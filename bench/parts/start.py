@@ -7,6 +7,7 @@ from parts.meter import median, must, spend
 from parts.workshop import Compiler
 
 ROUNDS = 15
+USAGE = 2  # the exit status of a program that was not told what to do
 LABS = ["03-tcp-echo", "05-unreliable-udp"]
 
 
@@ -34,10 +35,10 @@ def measure_lab(shop, lab: str) -> list:
         words = must(spend([shop.program("start_bench"), lab, ours, cache, 1]), "start_bench").output.split()
         built.append(float(words[0]) / 1000)
         running.append(float(words[1]) / 1000)
-        plain.append(until_it_prints([beside.plain_compile(beside.units()[0]), beside.plain_link()], beside))
+        plain.append(until_it_has_run([beside.plain_compile(beside.units()[0]), beside.plain_link()], beside))
     for _ in range(3):
         everything = [*[beside.plain_compile(unit) for unit in beside.units()], beside.plain_link()]
-        whole.append(until_it_prints(everything, beside))
+        whole.append(until_it_has_run(everything, beside))
     return [
         at_most(f"{lab}: one file saved, to the program running in its sandbox", median(running), 0.2, "s", 3),
         known("  of this, compiling and linking in a sandbox", median(built), "s", 3),
@@ -46,9 +47,9 @@ def measure_lab(shop, lab: str) -> list:
     ]
 
 
-def until_it_prints(steps: list, beside: Compiler) -> float:
+def until_it_has_run(steps: list, beside: Compiler) -> float:
     start = time.monotonic()
     for step in steps:
         must(spend(step), "g++")
-    must(spend([beside.folder / "program", "--help"]), "the program")
+    must(spend([beside.folder / "program"]), "the program", (USAGE,))
     return time.monotonic() - start
