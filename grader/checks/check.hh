@@ -108,6 +108,9 @@ class Check : public testing::Test {
   [[nodiscard]] std::string conditions() const;
   [[nodiscard]] bool all_ended() const;
   void forbid_overflow();
+
+  /// How much of what happened since then may be late because the machine had other things to do.
+  [[nodiscard]] std::chrono::nanoseconds machine_delay(Clock::time_point since, const Program& program) const;
   Descriptor open_connection(const Host& from, const Address& to);
 
   Story story_;
