@@ -24,6 +24,12 @@ int most_points(const Lab& lab) {
   return sum;
 }
 
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text.append(text.empty() ? "" : ", ").append(name);
+  return text;
+}
+
 }  // namespace
 
 LabResult lab_result(const Lab& lab, Standing standing, std::string word) {
@@ -41,47 +47,58 @@ ClassRun::ClassRun(ClassPlan plan, OutputFolder& out, Craft craft)
 }
 
 ClassRun::~ClassRun() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-  }
-  for (std::thread& thread : threads_) thread.join();
+  std::unique_lock lock(mutex_);
+  stopped_ = true;
+  finish(lock);
 }
 
 void ClassRun::run(const std::function<bool()>& stop,
                    const std::function<void(const Progress&, const std::vector<GradebookRow>&)>& watch) {
   out_.demand_space();
-  const std::size_t threads = std::min<std::size_t>(std::max(plan_.jobs, 1u), plan_.submissions.size());
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back(&ClassRun::work, this);
   std::unique_lock lock(mutex_);
-  while (progress_.finished < progress_.all && !stopped_) {
+  at_work_ = std::min<std::size_t>(std::max(plan_.jobs, 1u), plan_.submissions.size());
+  for (std::size_t i = 0; i < at_work_; ++i) threads_.emplace_back(&ClassRun::work, this);
+  while (at_work_ > 0 && !stopped_) {
     changed_.wait_for(lock, std::chrono::milliseconds(200));
-    stopped_ = stopped_ || stop();
+    stopped_ = stopped_ || (at_work_ > 0 && stop());
     if (watch) watch(progress_, std::exchange(fresh_, {}));
   }
+  finish(lock);
   const std::exception_ptr failure = failure_;
   lock.unlock();
   if (failure) std::rethrow_exception(failure);
   out_.keep_gradebook(gradebook_csv(lab_ids(), rows()));
 }
 
-void ClassRun::work() {
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    if (stopped_ || next_ == plan_.submissions.size()) return;
-    const Submission& submission = plan_.submissions[next_++];
-    ++progress_.running;
-    lock.unlock();
-    try {
-      grade(submission);
-    } catch (...) {
-      lock.lock();
-      if (!failure_) failure_ = std::current_exception();
-      stopped_ = true;
-      changed_.notify_all();
-      return;
-    }
+/// Waits until no thread is at work; after a stop nobody waits for what they wait for.
+void ClassRun::finish(std::unique_lock<std::mutex>& lock) {
+  while (at_work_ > 0) {
+    if (stopped_) craft_.abandon();
+    changed_.wait_for(lock, std::chrono::milliseconds(50));
   }
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void ClassRun::work() {
+  try {
+    while (const Submission* submission = next_submission()) grade(*submission);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+    stopped_ = true;
+  }
+  const std::lock_guard lock(mutex_);
+  --at_work_;
+  changed_.notify_all();
+}
+
+/// Null when there is none left.
+const Submission* ClassRun::next_submission() {
+  const std::lock_guard lock(mutex_);
+  if (stopped_ || next_ == plan_.submissions.size()) return nullptr;
+  ++progress_.running;
+  return &plan_.submissions[next_++];
 }
 
 void ClassRun::grade(const Submission& submission) {
@@ -94,7 +111,9 @@ void ClassRun::grade(const Submission& submission) {
     if (earlier && earlier->digest == result.digest && settled(*earlier)) return take_over(*earlier);
   }
   const std::filesystem::path work = out_.make_work(submission.name);
-  for (std::size_t i = 0; i < handed.size(); ++i) result.labs.push_back(judge(plan_.labs[i], handed[i], work));
+  for (std::size_t i = 0; i < handed.size() && !stopped(); ++i) {
+    result.labs.push_back(judge(plan_.labs[i], handed[i], work));
+  }
   keep(result, work / "evidence");
   out_.remove_work(submission.name);
 }
@@ -142,7 +161,7 @@ std::string ClassRun::digest_of(const StudentResult& result, const std::vector<H
 LabResult ClassRun::judge(const Lab& lab, const HandedIn& handed, const std::filesystem::path& work) {
   if (handed.files.empty()) {
     LabResult result = lab_result(lab, Standing::graded, "no files");
-    result.notes = handed.notes;
+    result.notes = {"none of the lab's files was found: " + listed(lab.files)};
     return result;
   }
   const Workplace place{work / lab.id(), work / "evidence" / lab.id(),
@@ -205,6 +224,11 @@ std::vector<std::string> ClassRun::lab_ids() const {
 Progress ClassRun::progress() const {
   const std::lock_guard lock(mutex_);
   return progress_;
+}
+
+bool ClassRun::stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
 }
 
 std::string ClassRun::trouble() const {

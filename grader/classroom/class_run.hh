@@ -33,6 +33,8 @@ struct Craft {
   std::function<Contents(const Submission&)> read;
   /// Throws for the grader's trouble only.
   std::function<LabResult(const Lab&, const HandedIn&, const Workplace&)> judge;
+  /// Ends the processes that `read` and `judge` wait for, wherever they are; called again and again after a stop.
+  std::function<void()> abandon = [] {};
 };
 
 /// A result of a lab without points, to be filled in.
@@ -65,14 +67,13 @@ struct Progress {
 class ClassRun {
  public:
   ClassRun(ClassPlan plan, OutputFolder& out, Craft craft);
-  /// Waits for the submissions in hand. After a stop, whoever does not want to wait ends the process instead.
   ~ClassRun();
   ClassRun(const ClassRun&) = delete;
   ClassRun& operator=(const ClassRun&) = delete;
 
   /// Grades until all is done or `stop` says true; calls `watch` several times a second, with the rows that have
-  /// come since the last call. Writes the gradebook in either case: after a stop, what is not finished is pending, and
-  /// nothing that is finished later will be kept. Throws the trouble of the output folder.
+  /// come since the last call. Writes the gradebook in either case: after a stop, what is not finished is abandoned and
+  /// pending. Throws the trouble of the output folder. To be called once.
   void run(const std::function<bool()>& stop, const std::function<void(const Progress&, const std::vector<GradebookRow>&)>& watch);
 
   /// In the order of the list.
@@ -85,11 +86,14 @@ class ClassRun {
 
  private:
   void work();
+  const Submission* next_submission();
+  void finish(std::unique_lock<std::mutex>& lock);
   void grade(const Submission& submission);
   std::vector<HandedIn> take(const Submission& submission, StudentResult& result);
   [[nodiscard]] std::string digest_of(const StudentResult& result, const std::vector<HandedIn>& handed) const;
   LabResult judge(const Lab& lab, const HandedIn& handed, const std::filesystem::path& work);
   void keep(const StudentResult& result, const std::filesystem::path& evidence);
+  [[nodiscard]] bool stopped() const;
   void take_over(const StudentResult& earlier);
   void add_row(GradebookRow row);   // with the lock held
   LabResult trouble_with(const Lab& lab, const std::string& reason);
@@ -104,7 +108,8 @@ class ClassRun {
   std::vector<GradebookRow> fresh_;            // not yet shown
   Progress progress_;
   std::size_t next_ = 0;
-  bool stopped_ = false;
+  std::size_t at_work_ = 0;                    // threads that have not ended
+  bool stopped_ = false;                       // nothing is begun any more, and nothing kept
   std::exception_ptr failure_;                 // the output folder's trouble
   std::string trouble_;
   std::vector<std::thread> threads_;           // last: they use all of the above

@@ -55,6 +55,7 @@ struct Layout {
       student = std::max(student, columns(row.student));
       for (const auto& cell : row.labs) word = std::max(word, columns(remark_of(cell)));
     }
+    for (const std::string& lab : labs) word = std::max(word, lab.size() - 5);  // beside its points, under the heading
     student = std::min<std::size_t>(student, 28);
     const std::size_t fixed = student + total_width + labs.size() * points_width;
     const std::size_t room = width > fixed && !labs.empty() ? (width - fixed) / labs.size() : 0;

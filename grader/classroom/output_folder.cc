@@ -21,9 +21,14 @@ namespace fs = std::filesystem;
 constexpr std::string_view marker = ".wirelab-grades";
 constexpr std::uint64_t least_free_bytes = 16u << 20;   // a build of one lab takes about 2 MiB
 
-/// The folder is free for this run, or the reason why it is not.
+/// Throws unless this run may write there.
 void demand_free(const fs::path& root, bool resume) {
-  if (!fs::exists(root) || fs::is_empty(root)) return;
+  std::error_code error;
+  const bool exists = fs::exists(root, error);
+  if (!exists && !error) return;
+  const bool empty = !error && fs::is_empty(root, error);
+  if (error) throw_errno("grade into", root.string(), error.value());
+  if (empty) return;
   const std::string out = "grade into " + root.string() + ": ";
   if (!is_output_folder(root)) throw std::runtime_error(out + "the folder holds something else; choose another with --out");
   if (resume) return;
@@ -52,9 +57,7 @@ OutputFolder::OutputFolder(fs::path root, bool resume) : root_(std::move(root)) 
   fs::remove_all(root_ / ".work");
 }
 
-OutputFolder::~OutputFolder() { close(); }
-
-void OutputFolder::close() {
+OutputFolder::~OutputFolder() {
   std::error_code ignored;
   fs::remove_all(root_ / ".work", ignored);
   for (const char* folder : {"students", "evidence"}) fs::remove(root_ / folder, ignored);  // where they are empty

@@ -31,13 +31,10 @@ class OutputFolder {
   /// std::system_error.
   OutputFolder(std::filesystem::path root, bool resume);
 
+  /// Removes .work, and all of the folder when nothing has come to stand in it.
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
-
-  /// Removes .work, and all of the folder when nothing has come to stand in it. The destructor's work, for those who
-  /// end the process.
-  void close();
 
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
 

@@ -5,10 +5,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <memory>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -39,6 +39,8 @@ std::string in_words(std::chrono::seconds time) {
   const auto minutes = time.count() / 60;
   return minutes == 0 ? fmt::format("{} s", time.count()) : fmt::format("{} m {} s", minutes, time.count() % 60);
 }
+
+std::string submissions(std::size_t count) { return fmt::format("{} submission{}", count, count == 1 ? "" : "s"); }
 
 std::string in_a_line(const GradebookRow& row) {
   std::string line = row.student;
@@ -136,46 +138,49 @@ void print_end(Console& console, const ClassRun& run, const OutputFolder& out, c
   console.print(fmt::format("Gradebook:  {}\n", (out.root() / "gradebook.csv").string()));
   console.print(fmt::format("Feedback:   {}\n", (out.root() / "students" / "NAME" / "feedback.txt").string()));
   const std::string stood = progress.stood > 0 ? fmt::format("; {} stood from before", progress.stood) : "";
-  console.print(fmt::format("Graded {} submissions in {:.1f} s, {:.0f} per minute{}.\n", graded, seconds,
-                            static_cast<double>(graded) * 60 / seconds, stood));
+  console.print(fmt::format("Graded {} in {:.1f} s, {:.0f} per minute{}.\n", submissions(graded), seconds,
+                            static_cast<double>(graded) * 60 / std::max(seconds, 0.1), stood));
 }
 
 /// 0, or 2 after saying what to do.
 int status_of(Console& console, const ClassRun& run, const OutputFolder& out) {
   const auto rows = run.rows();
-  const auto open = std::ranges::count_if(rows, [](const GradebookRow& row) {
+  const auto open = static_cast<std::size_t>(std::ranges::count_if(rows, [](const GradebookRow& row) {
     return std::ranges::any_of(row.labs, [](const auto& cell) { return cell.standing != Standing::graded; });
-  });
+  }));
   if (open == 0) return exit_passed;
   if (!run.trouble().empty()) console.print(fmt::format("The grader was in trouble: {}\n", printable(run.trouble())));
-  console.print(fmt::format("{} submissions could not be judged fully (marked ?). Try again: the same command with --out {} --resume\n",
-                            open, out.root().string()));
+  console.print(fmt::format("Marked ?: {} that could not be judged. To try again: the same command with --out {} --resume\n",
+                            submissions(open), out.root().string()));
   return exit_trouble;
 }
 
-/// Checks that still run end with this process; nobody need wait for them.
-[[noreturn]] void leave_now(OutputFolder& out, int status) {
-  out.close();
-  std::fflush(nullptr);
-  std::_Exit(status);
+/// Kills every child of this process, all of which are compilers, unpackers and checks; each takes along whatever it
+/// has started.
+void kill_children() {
+  const std::string self = std::to_string(getpid());
+  std::error_code error;
+  for (fs::directory_iterator next("/proc", error), end; !error && next != end; next.increment(error)) {
+    std::ifstream file(next->path() / "stat");
+    std::string line;
+    if (!std::getline(file, line)) continue;
+    // "123 (name) S 99 ...", and the name may hold anything: see proc(5).
+    std::istringstream fields(line.substr(std::min(line.rfind(')') + 1, line.size())));
+    std::string state, parent;
+    if (fields >> state >> parent && parent == self) kill(std::stoi(next->path().filename()), SIGKILL);
+  }
 }
 
 int grade_class(Console& console, const ClassPlan& plan, OutputFolder& out, const Craft& craft) {
   ClassRun run(plan, out, craft);
   const Watch watch(console);
   listen_for_stop();
-  try {
-    run.run([] { return stop_signal != 0; }, watch);
-  } catch (const std::exception& error) {
-    console.status({});
-    fmt::print(stderr, "wirelab: {}\n", printable(error.what()));
-    leave_now(out, exit_trouble);
-  }
+  run.run([] { return stop_signal != 0; }, watch);
   console.status({});
   print_end(console, run, out, watch);
   if (stop_signal == 0) return status_of(console, run, out);
   console.print("Stopped. What is finished is kept; go on with --resume.\n");
-  leave_now(out, 128 + stop_signal);
+  return 128 + stop_signal;
 }
 
 }  // namespace
@@ -188,6 +193,7 @@ int grade(Session& session, const GradeRequest& request) {
   craft.judge = [&](const Lab& lab, const HandedIn& handed, const Workplace& place) {
     return judge_lab(session.toolbox, lab, handed, place, request.seed);
   };
+  craft.abandon = kill_children;
   try_named_archives(plan.submissions, craft);
   OutputFolder out(request.out, request.resume);
   return grade_class(session.console, plan, out, craft);
