@@ -191,8 +191,8 @@ void Check::expect_gaps(const std::vector<CapturedFrame>& frames, const std::vec
                         const Program& sender) {
   std::string list;
   for (const auto gap : wanted) list += fmt::format("{}{}", list.empty() ? "" : ", ", gap.count());
-  story_.step(fmt::format("on the cable: the times between them are {} ms", list));
-  const std::string expected = fmt::format("times between them of {} ms", list);
+  story_.step(fmt::format("on the cable: the times between the frames are {} ms", list));
+  const std::string expected = fmt::format("times between the frames of {} ms", list);
   std::string seen;
   for (std::size_t i = 1; i < frames.size(); ++i) {
     seen += fmt::format("{}{:.1f}", i == 1 ? "" : ", ", in_ms(frames[i].time - frames[i - 1].time));

@@ -72,8 +72,8 @@ Program& Program::expect_socket(std::uint16_t port, int type) {
   const bool stream = type == SOCK_STREAM;
   step(fmt::format("wait until it {} port {}", stream ? "listens on TCP" : "has bound UDP", port));
   for (;;) {
-    for (const BoundSocket& socket : sockets_in(host_, type)) {
-      if (socket.local.port() == port && (!stream || socket.state == TCP_LISTEN)) return *this;
+    for (const BoundSocket& socket : sockets_in(host_, type, stream ? listening : any_state)) {
+      if (socket.local.port() == port) return *this;
     }
     const bool ended = process_.exit().has_value();
     if (ended || Clock::now() > deadline) {
@@ -91,9 +91,7 @@ Address Program::await_listener() {
   const auto deadline = Clock::now() + patience;
   step("wait until it listens on TCP, on whichever port");
   for (;;) {
-    for (const BoundSocket& socket : sockets_in(host_, SOCK_STREAM)) {
-      if (socket.state == TCP_LISTEN) return socket.local;
-    }
+    for (const BoundSocket& socket : sockets_in(host_, SOCK_STREAM, listening)) return socket.local;
     if (process_.exit().has_value() || Clock::now() > deadline) {
       story_.fail("a socket that listens, in the kernel's table of sockets", "there is none");
     }
