@@ -66,14 +66,14 @@ Descriptor open_diagnostics() {
   return Descriptor(must(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), "open sock_diag"));
 }
 
-void ask(const Descriptor& diagnostics, int family, int type) {
+void ask(const Descriptor& diagnostics, int family, int type, std::uint32_t states) {
   Request request{};
   request.header.nlmsg_len = sizeof request;
   request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request.body.sdiag_family = static_cast<std::uint8_t>(family);
   request.body.sdiag_protocol = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
-  request.body.idiag_states = ~0u;
+  request.body.idiag_states = states;
   must(send(diagnostics.get(), &request, sizeof request, 0), "ask sock_diag");
 }
 
@@ -136,7 +136,7 @@ std::vector<HeldSocket> sockets_of(pid_t pid) {
   return held;
 }
 
-std::vector<BoundSocket> sockets_in(const NetworkNamespace& network, int type) {
+std::vector<BoundSocket> sockets_in(const NetworkNamespace& network, int type, std::uint32_t states) {
   Descriptor diagnostics;
   {
     const auto visit = network.visit();
@@ -144,15 +144,15 @@ std::vector<BoundSocket> sockets_in(const NetworkNamespace& network, int type) {
   }
   std::vector<BoundSocket> rows;
   for (const int family : {AF_INET, AF_INET6}) {
-    ask(diagnostics, family, type);
+    ask(diagnostics, family, type, states);
     while (collect(diagnostics, rows)) {
     }
   }
   return rows;
 }
 
-std::vector<BoundSocket> sockets_in(const Host& host, int type) {
-  return sockets_in(host.network_namespace(), type);
+std::vector<BoundSocket> sockets_in(const Host& host, int type, std::uint32_t states) {
+  return sockets_in(host.network_namespace(), type, states);
 }
 
 }  // namespace wirelab
