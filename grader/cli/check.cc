@@ -135,12 +135,17 @@ std::filesystem::path evidence_folder(const Session& session, const CheckRequest
   return folder;
 }
 
+std::string why_nothing_runs(const Finding& namespaces) {
+  return fmt::format("This machine does not let you make network namespaces, and without them there is no lab network.\n"
+                     "It said: {}\nWhat to do: {}\nMore: ./wirelab doctor", namespaces.trouble, namespaces.remedy);
+}
+
 LabOutcome check_lab(Session& session, const CheckRequest& request, const Lab& lab) {
   LabOutcome outcome;
   print_heading(session, lab);
   const Finding namespaces = examine_namespaces();
   if (!namespaces.ok) {
-    outcome.verdicts = not_judged(lab, request.only, fmt::format("{}\n{}", namespaces.trouble, namespaces.remedy));
+    outcome.verdicts = not_judged(lab, request.only, why_nothing_runs(namespaces));
     outcome.score = score(lab, outcome.verdicts);
     return outcome;
   }
@@ -191,10 +196,17 @@ Verdict seen_from_here(Verdict verdict) {
   return verdict;
 }
 
+/// Not wrapped: there may be a command to copy.
+std::string indented_lines(std::string text) {
+  for (std::size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1)) text.insert(at + 1, "    ");
+  return text;
+}
+
 void print_explanations(Session& session, const CheckRequest& request, const Lab& lab, const std::vector<Verdict>& verdicts) {
   const Style& style = session.console.style();
   if (all_for_one_reason(verdicts)) {
-    session.console.print(fmt::format("  {}\n    {}\n\n", style.yellow("No check could be judged:"), wrap(verdicts.front().reason, style.width, 4)));
+    session.console.print(fmt::format("  {}\n    {}\n\n", style.yellow("No check could be judged:"),
+                                      indented_lines(verdicts.front().reason)));
     return;
   }
   std::size_t explained = 0, left = 0;

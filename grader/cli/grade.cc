@@ -37,10 +37,13 @@ void listen_for_stop() {
 
 std::string in_words(std::chrono::seconds time) {
   const auto minutes = time.count() / 60;
-  return minutes == 0 ? fmt::format("{} s", time.count()) : fmt::format("{} m {} s", minutes, time.count() % 60);
+  return minutes == 0 ? fmt::format("{} s", time.count())
+                      : fmt::format("{} m {} s", minutes, time.count() % 60);
 }
 
-std::string submissions(std::size_t count) { return fmt::format("{} submission{}", count, count == 1 ? "" : "s"); }
+std::string submissions(std::size_t count) {
+  return fmt::format("{} submission{}", count, count == 1 ? "" : "s");
+}
 
 std::string in_a_line(const GradebookRow& row) {
   std::string line = row.student;
@@ -51,25 +54,31 @@ std::string in_a_line(const GradebookRow& row) {
   return line;
 }
 
-/// What is seen while the class is graded: a line for each student, and on a terminal one that says how far it is.
+/// What is seen while the class is graded: a line for each student, and on a terminal one that says how far
+/// it is.
 class Watch {
  public:
   explicit Watch(Console& console) : console_(console) {}
 
   void operator()(const Progress& progress, const std::vector<GradebookRow>& rows) const {
     std::size_t count = progress.finished - rows.size();
-    for (const GradebookRow& row : rows) console_.print(fmt::format("{} of {}: {}\n", ++count, progress.all, in_a_line(row)));
-    console_.status(fmt::format("{} of {} submissions, {} running{}", progress.finished, progress.all, progress.running, left(progress)));
+    for (const GradebookRow& row : rows)
+      console_.print(fmt::format("{} of {}: {}\n", ++count, progress.all, in_a_line(row)));
+    console_.status(fmt::format("{} of {} submissions, {} running{}", progress.finished, progress.all,
+                                progress.running, left(progress)));
   }
 
-  [[nodiscard]] std::chrono::duration<double> elapsed() const { return std::chrono::steady_clock::now() - start_; }
+  [[nodiscard]] std::chrono::duration<double> elapsed() const {
+    return std::chrono::steady_clock::now() - start_;
+  }
 
  private:
   /// Nothing before there is something to judge by.
   [[nodiscard]] std::string left(const Progress& progress) const {
     const std::size_t graded = progress.finished - progress.stood;
     if (graded == 0) return {};
-    const auto seconds = elapsed().count() / static_cast<double>(graded) * static_cast<double>(progress.all - progress.finished);
+    const auto seconds = elapsed().count() / static_cast<double>(graded) *
+                         static_cast<double>(progress.all - progress.finished);
     return ", " + in_words(std::chrono::seconds(static_cast<long>(seconds))) + " left";
   }
 
@@ -102,8 +111,9 @@ std::string digest_of(const Toolbox& toolbox, const std::vector<Lab>& labs, cons
   return digest.hex();
 }
 
-/// An archive that the user named and that cannot be read ends the command before anything is graded. In a class it is
-/// that student's trouble; but something that is no archive at all is a slip of the user's hand even then.
+/// An archive that the user named and that cannot be read ends the command before anything is graded. In a
+/// class it is that student's trouble; but something that is no archive at all is a slip of the user's hand
+/// even then.
 void try_named_archives(const std::vector<Submission>& submissions, const Craft& craft) {
   for (const Submission& one : submissions) {
     if (!one.named || one.kind != Submission::Kind::archive) continue;
@@ -112,7 +122,8 @@ void try_named_archives(const std::vector<Submission>& submissions, const Craft&
     } catch (const NotAnArchive& error) {
       throw std::runtime_error("read " + one.path.string() + ": " + error.what());
     } catch (const Unreadable& error) {
-      if (submissions.size() == 1) throw std::runtime_error("read " + one.path.string() + ": " + error.what());
+      if (submissions.size() == 1)
+        throw std::runtime_error("read " + one.path.string() + ": " + error.what());
     }
   }
 }
@@ -136,7 +147,8 @@ void print_end(Console& console, const ClassRun& run, const OutputFolder& out, c
   const std::size_t graded = progress.finished - progress.stood;
   console.print("\n" + gradebook_table(run.lab_ids(), run.rows()) + "\n");
   console.print(fmt::format("Gradebook:  {}\n", (out.root() / "gradebook.csv").string()));
-  console.print(fmt::format("Feedback:   {}\n", (out.root() / "students" / "NAME" / "feedback.txt").string()));
+  console.print(
+      fmt::format("Feedback:   {}\n", (out.root() / "students" / "NAME" / "feedback.txt").string()));
   const std::string stood = progress.stood > 0 ? fmt::format("; {} stood from before", progress.stood) : "";
   console.print(fmt::format("Graded {} in {:.1f} s, {:.0f} per minute{}.\n", submissions(graded), seconds,
                             static_cast<double>(graded) * 60 / std::max(seconds, 0.1), stood));
@@ -149,14 +161,16 @@ int status_of(Console& console, const ClassRun& run, const OutputFolder& out) {
     return std::ranges::any_of(row.labs, [](const auto& cell) { return cell.standing != Standing::graded; });
   }));
   if (open == 0) return exit_passed;
-  if (!run.trouble().empty()) console.print(fmt::format("The grader was in trouble: {}\n", printable(run.trouble())));
-  console.print(fmt::format("Marked ?: {} that could not be judged. To try again: the same command with --out {} --resume\n",
-                            submissions(open), out.root().string()));
+  if (!run.trouble().empty())
+    console.print(fmt::format("The grader was in trouble: {}\n", printable(run.trouble())));
+  console.print(fmt::format(
+      "Marked ?: {} that could not be judged. To try again: the same command with --out {} --resume\n",
+      submissions(open), out.root().string()));
   return exit_trouble;
 }
 
-/// Kills every child of this process, all of which are compilers, unpackers and checks; each takes along whatever it
-/// has started.
+/// Kills every child of this process, all of which are compilers, unpackers and checks; each takes along
+/// whatever it has started.
 void kill_children() {
   const std::string self = std::to_string(getpid());
   std::error_code error;

@@ -17,7 +17,7 @@ namespace {
 
 /// Most of a check is waiting, so there may be more claims in hand than processors; but checks that press on time
 /// suffer when there are very many.
-unsigned default_jobs() { return std::max(2u, std::thread::hardware_concurrency()); }
+unsigned default_jobs() { return 2 * std::max(1u, std::thread::hardware_concurrency()); }
 
 /// Tries all claims, several at a time, and prints each as it is decided.
 class Proving {
