@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <cctype>
@@ -72,7 +71,7 @@ Program& Program::expect_socket(std::uint16_t port, int type) {
   const bool stream = type == SOCK_STREAM;
   step(fmt::format("wait until it {} port {}", stream ? "listens on TCP" : "has bound UDP", port));
   for (;;) {
-    for (const BoundSocket& socket : sockets_in(host_, type, stream ? listening : any_state)) {
+    for (const BoundSocket& socket : sockets_in(host_, type, stream ? listen_state : any_state)) {
       if (socket.local.port() == port) return *this;
     }
     const bool ended = process_.exit().has_value();
@@ -91,7 +90,7 @@ Address Program::await_listener() {
   const auto deadline = Clock::now() + patience;
   step("wait until it listens on TCP, on whichever port");
   for (;;) {
-    for (const BoundSocket& socket : sockets_in(host_, SOCK_STREAM, listening)) return socket.local;
+    for (const BoundSocket& socket : sockets_in(host_, SOCK_STREAM, listen_state)) return socket.local;
     if (process_.exit().has_value() || Clock::now() > deadline) {
       story_.fail("a socket that listens, in the kernel's table of sockets", "there is none");
     }

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,7 +39,7 @@ struct BoundSocket {
 
 /// A set of states, one bit for each, as in sock_diag(7).
 inline constexpr std::uint32_t any_state = ~0u;
-inline constexpr std::uint32_t listening = 1u << 10;  // TCP_LISTEN
+inline constexpr std::uint32_t listen_state = 1u << 10;  // TCP_LISTEN
 
 /// The TCP (SOCK_STREAM) or UDP (SOCK_DGRAM) sockets inside a host, both families, in any of these states. Who wants
 /// listeners alone should say so: for the others the kernel walks the table of all connections of the machine.
