@@ -21,7 +21,7 @@ namespace wirelab {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr auto patience = std::chrono::seconds(30);   // for the whole build
+constexpr auto patience = std::chrono::seconds(60);   // for the whole build; processor time runs out first, unless ...
 constexpr auto most_cpu = std::chrono::seconds(20);   // of one compiler
 constexpr std::uint64_t most_memory = 2ull << 30;     // bytes, of one compiler
 constexpr std::uint64_t most_file = 64ull << 20;      // bytes, of one object, one program, one log
@@ -186,7 +186,11 @@ std::string run_script(const Sandbox& sandbox, const std::string& script, Build&
   const RunResult run = run_sandboxed(sandbox, {"/bin/sh", "-c", script}, limits, patience);
   build.cpu_seconds = run.cpu_seconds;
   if (run.ok()) return {};
-  if (run.exit.reason == Exit::Reason::time_limit) return fmt::format("it took more than {} s", patience.count());
+  // ... the compiler waits for something that never comes, or the machine has no time for it. Which of them is not
+  // known, so it is not held against the student.
+  if (run.exit.reason == Exit::Reason::time_limit) {
+    throw std::runtime_error(fmt::format("run the compiler: no end after {} s, of which it computed {:.1f} s", patience.count(), run.cpu_seconds));
+  }
   if (run.exit.reason == Exit::Reason::memory_limit) return fmt::format("it needed more than {} GiB of memory", most_memory >> 30);
   throw std::runtime_error(fmt::format("run the compiler: {}: {}", run.exit.to_string(), printable(run.errors, 1000)));
 }
