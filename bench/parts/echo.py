@@ -1,4 +1,5 @@
-"""Lab 03's reference server beside an Asio one and a Go one: round trips per second at 1,000 connections."""
+"""Lab 03's reference server beside an Asio one and a Go one: round trips per second at 1,000 connections, and what each
+of them costs the server in processor time. The latter also holds on a busy machine."""
 
 import os
 import resource
@@ -7,10 +8,11 @@ import subprocess
 import time
 
 from parts.figure import Figure, left_out
-from parts.meter import median
+from parts.meter import children_cpu, median
 from parts.workshop import missing
 
 CONNECTIONS, BYTES, SECONDS, ROUNDS = 1000, 64, 3, 7
+WARM_UP = 0.5  # seconds that echo_load lets pass before it counts
 PEERS = {"asio_echo": "libasio-dev", "go_echo": "golang-go"}
 TARGETS = ["echo_load", "asio_echo", "go_echo", "solution-03-tcp-echo"]
 
@@ -31,15 +33,18 @@ def compare(shop, how: str, pin_server: list, pin_load: list) -> list:
     """In turn, so that what disturbs the machine disturbs all of them."""
     resource.setrlimit(resource.RLIMIT_NOFILE, [resource.getrlimit(resource.RLIMIT_NOFILE)[1]] * 2)  # for the servers
     servers = servers_of(shop)
-    rates = {name: [] for name in servers}
+    runs = {name: [] for name in servers}
     for _ in range(ROUNDS):
         for name, command in servers.items():
-            rates[name].append(rate(shop, command, pin_server, pin_load))
-    figures = [Figure(f"{name}, {how}: min, median, max", " ".join(f"{value / 1000:.0f}k" for value in
-                      (min(seen), median(seen), max(seen))) + "/s") for name, seen in rates.items()]
-    ours = median(rates.pop("tcp_echo"))
-    for name, seen in rates.items():
-        ratio = ours / median(seen)
+            runs[name].append(run(shop, command, pin_server, pin_load))
+    rates = {name: sorted(rate for rate, _ in seen) for name, seen in runs.items()}
+    figures = []
+    for name, seen in runs.items():
+        lowest, typical, highest = (value / 1000 for value in (rates[name][0], median(rates[name]), rates[name][-1]))
+        used = f"{1e6 * median(cpu for _, cpu in seen):.2f} us of CPU each"
+        figures.append(Figure(f"{name}, {how}: min, median, max", f"{lowest:.0f}, {typical:.0f}, {highest:.0f} k/s; {used}"))
+    for name in [name for name in rates if name != "tcp_echo"]:
+        ratio = median(rates["tcp_echo"]) / median(rates[name])
         figures.append(Figure(f"  tcp_echo as a multiple of {name}", f"{ratio:.2f}", ">= 1", ratio >= 1))
     return figures
 
@@ -52,17 +57,23 @@ def servers_of(shop) -> dict:
     return servers
 
 
-def rate(shop, command, pin_server: list, pin_load: list) -> float:
+def run(shop, command, pin_server: list, pin_load: list) -> tuple:
+    """Round trips per second, and CPU seconds of the server for each."""
     port = free_port()
-    words = [*pin_server, *map(str, command(str(port)))]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
-        try:
-            wait_until_it_listens(port)
-            load = [*pin_load, shop.program("echo_load"), "127.0.0.1", port, CONNECTIONS, BYTES, SECONDS]
-            done = subprocess.run([str(word) for word in load], check=True, text=True, stdout=subprocess.PIPE)
-            return float(done.stdout.split()[2])
-        finally:
-            server.kill()
+    server = subprocess.Popen([*pin_server, *map(str, command(str(port)))], stdout=subprocess.DEVNULL)
+    try:
+        wait_until_it_listens(port)
+        load = [*pin_load, shop.program("echo_load"), "127.0.0.1", port, CONNECTIONS, BYTES, SECONDS]
+        with subprocess.Popen([str(word) for word in load], text=True, stdout=subprocess.PIPE) as loading:
+            words = loading.communicate()[0].split()
+        if loading.returncode != 0:
+            raise SystemExit("bench: echo_load did not come to an end")
+        without_server = children_cpu()
+    finally:
+        server.kill()
+        server.wait()
+    used = children_cpu() - without_server
+    return float(words[2]), used / (float(words[2]) * (SECONDS + WARM_UP))
 
 
 def free_port() -> int:
