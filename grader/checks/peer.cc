@@ -96,7 +96,7 @@ void TcpPeer::fail_receive(std::string_view expected, const std::string& got, Ca
   if (how == Came::end) actual += ", then the program closed the connection";
   if (how == Came::reset) actual += ", then the connection was reset";
   if (how == Came::nothing) actual += fmt::format(", and nothing more for {} s", patience.count());
-  story_.fail(describe(expected) + " come back", actual);
+  story_.fail(describe(expected) + " from the program", actual);
 }
 
 void TcpPeer::expect_receive(std::string_view bytes) {

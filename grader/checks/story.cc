@@ -1,6 +1,7 @@
 #include "grader/checks/story.hh"
 
 #include <algorithm>
+#include <thread>
 
 namespace wirelab {
 
@@ -12,6 +13,8 @@ void Story::fail(std::string expected, std::string actual) {
   verdict_.outcome = Outcome::failed;
   verdict_.step = verdict_.steps.empty() ? "" : verdict_.steps.back().text;
   verdict_.expected = printable(expected, 4000);
+  // A program that crashes breaks its connections first, and is known to have ended a moment later.
+  if (!cast_.all_ended()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   const std::string condition = cast_.condition();
   verdict_.actual = printable(condition.empty() ? actual : actual + "; " + condition, 4000);
   verdict_.cause = mistake_;

@@ -68,8 +68,9 @@ TEST_F(TcpEcho, bytes_come_back_unchanged) {
   for (int value = 0; value < 256; ++value) every_value += static_cast<char>(value);
 
   likely_mistake(
-      "The bytes are treated as text somewhere. A string that ends at its first zero byte (strlen, %s, a char* turned "
-      "into a std::string), or a read that stops at a newline, loses what follows. Bytes travel with their count.");
+      "The bytes are treated as text somewhere: a string that ends at its first zero byte (strlen, %s, a char* turned "
+      "into a std::string), or a read that stops at a newline, loses what follows. Or more is sent than came: the whole "
+      "buffer, whatever is left in it from before. Bytes travel with their count.");
   peer.send(every_value);
   peer.expect_receive(every_value);
   const std::string zeros(1000, '\0');
@@ -100,8 +101,9 @@ TEST_F(TcpEcho, empty_input_is_a_conversation_too) {
 TEST_F(TcpEcho, borders_between_segments_do_not_matter) {
   start_server();
   likely_mistake(
-      "The server waits for more than has come: for a newline, or for its buffer to be full. TCP is a stream of bytes; "
-      "whatever recv returns, be it one byte, is to be sent back.");
+      "The server waits for more than has come (for a newline, for its buffer to be full, for the end), or it sends back "
+      "more than has come. TCP is a stream of bytes; whatever recv returned, be it one byte, is to be sent back, and no "
+      "more.");
   TcpPeer peer = connect_client();
   for (const char letter : random.bytes(12)) {
     peer.send({&letter, 1});
@@ -127,17 +129,23 @@ TEST_F(TcpEcho, server_loses_nothing_to_short_calls_and_interruptions) {
 
   likely_mistake(
       "send returns how many bytes the kernel took, which may be fewer than it was given: the rest is still yours to "
-      "send. And it may be interrupted (EINTR) before it did anything: that is no error of the connection.");
+      "send, before anything that comes later.");
   program.inject(shorten(Call::send, 7).repeated(20));
-  program.inject(interrupt(Call::send).after(5));
   program.repeat_until_struck(Call::send, 20, [&] { peer.expect_echo(bytes); });
-
   likely_mistake(
-      "recv returns how many bytes it put into the buffer; only these are the client's. And it may be interrupted "
-      "(EINTR) before it did anything: that is neither the end of the stream nor an error of the connection.");
+      "A send that a signal interrupted (EINTR) has sent nothing: that is no error of the connection, and the bytes are "
+      "still to be sent.");
+  program.inject(interrupt(Call::send));
+  program.repeat_until_struck(Call::send, 21, [&] { peer.expect_echo(bytes); });
+
+  likely_mistake("recv returns how many bytes it put into the buffer; only these are the client's, and more will follow.");
   program.inject(shorten(Call::receive, 3).repeated(20));
-  program.inject(interrupt(Call::receive).after(5));
   program.repeat_until_struck(Call::receive, 20, [&] { peer.expect_echo(bytes); });
+  likely_mistake(
+      "A recv that a signal interrupted (EINTR) has received nothing: that is neither the end of the stream nor an error "
+      "of the connection.");
+  program.inject(interrupt(Call::receive));
+  program.repeat_until_struck(Call::receive, 21, [&] { peer.expect_echo(bytes); });
 }
 
 TEST_F(TcpEcho, client_loses_nothing_to_short_calls_and_interruptions) {
@@ -267,7 +275,7 @@ TEST_F(TcpEcho, failing_accept_does_not_end_the_server) {
   Program& program = start_server({.watched = {Call::accept}, .limits = {.files = room}});
   likely_mistake(
       "accept can fail for reasons that pass: the client has gone already (ECONNABORTED), a signal came (EINTR). The "
-      "next call will do: such an error must not end the server.");
+      "next call will do: such an error must neither end the server nor make it forget those who wait in the queue.");
   program.inject(fail_with(Call::accept, ECONNABORTED));
   program.inject(interrupt(Call::accept));
   program.repeat_until_struck(Call::accept, 2, [&] { expect_service(); });
@@ -305,7 +313,7 @@ TEST_F(TcpEcho, client_stops_when_all_came_back) {
   const std::string message = words[0] + " " + words[1] + " " + words[2];
   Program& program = start_client(words);
   TcpPeer peer = listener.accept();
-  likely_mistake("The words of the message are sent as they were typed: with one space between them, nothing after them.");
+  likely_mistake("The words of the message go out joined by single spaces, with nothing after them: no newline, no zero byte.");
   peer.expect_receive(message);
   likely_mistake(
       "After its input the client does not tell the server that no more will come. shutdown for writing does (it sends "
@@ -317,6 +325,26 @@ TEST_F(TcpEcho, client_stops_when_all_came_back) {
   peer.send(message);
   program.expect_exit(0);
   program.expect_output(message);
+
+  step("now a conversation: the next words are typed when the last ones have come back");
+  Program& talk = start_client({});
+  TcpPeer other = listener.accept();
+  likely_mistake(
+      "What is typed goes out as it comes, and what comes back is written as it comes: a client that first reads its "
+      "whole input, or keeps what came in a buffer, cannot be talked with. And it stays until the input ends: that all "
+      "sent so far has come back does not mean that no more will be typed.");
+  std::string said;
+  for (const std::string& word : words) {
+    talk.type(word);
+    other.expect_receive(word);
+    other.send(word);
+    talk.expect_output(said += word);
+  }
+  talk.expect_running();
+  likely_mistake("The input has ended and all of it is back: the client half-closes and is done, whatever the server does.");
+  talk.end_input();
+  other.expect_end();
+  talk.expect_exit(0);
 }
 
 TEST_F(TcpEcho, client_reports_a_wrong_number_of_bytes) {
@@ -367,7 +395,11 @@ TEST_F(TcpEcho, occupied_port_and_refusal_are_clear_errors) {
   refused.expect_exit(1);
   refused.expect_error({"connect", where, "refused"});
 
-  const TcpListener occupant(story(), server, port);
+  likely_mistake(
+      "A second server must not get the port while the first one listens on it: then bind fails, and that is to be "
+      "reported with the address and the reason. SO_REUSEADDR leaves it so; SO_REUSEPORT would let both have it, and "
+      "share out the clients.");
+  start_server();
   Program& second = run(server, {"server", server.at(0).host(), "-p", std::to_string(port)});
   second.expect_exit(1);
   second.expect_error({"bind", where, "in use"});
@@ -388,7 +420,8 @@ TEST_F(TcpEcho, thousand_clients_are_served_at_once) {
   start_server();
   likely_mistake(
       "Something does not reach a thousand: an array of fixed size, select with its 1024 descriptors, a thread or "
-      "process for each where the system allows fewer, or a list that is searched for each event.");
+      "process for each where the system allows fewer, or memory: what a client costs while it says nothing counts a "
+      "thousand times.");
   std::vector<TcpPeer> peers = connect_many(client, server.at(port), thousand);
   step("each sends its own 16 bytes, then each expects them back");
   std::vector<std::string> texts;
@@ -560,7 +593,11 @@ TEST_F(TcpEcho, sigterm_drains_and_exits) {
   TcpPeer peer = connect_client();
   const std::string bytes = random.bytes(100000);
   peer.send(bytes);
+  program.pause();
   program.terminate();
+  TcpPeer last = connect_client();  // the kernel has taken it, but accept has not
+  last.send("last orders");
+  program.resume();
   likely_mistake("After SIGTERM the server still takes new clients: the listening socket is to be closed first.");
   expect_refusal(client, server.at(port));
   likely_mistake(
@@ -569,6 +606,13 @@ TEST_F(TcpEcho, sigterm_drains_and_exits) {
   peer.expect_receive(bytes);
   peer.half_close();
   peer.expect_end();
+  likely_mistake(
+      "A client that had connected, but was not accepted yet, is lost with the listening socket: closing that resets all "
+      "who wait in its queue. Take them first.");
+  last.expect_receive("last orders");
+  last.half_close();
+  last.expect_end();
+  likely_mistake("When the last client has gone the server ends by itself, with status 0.");
   program.expect_exit(0);
 }
 
