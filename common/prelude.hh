@@ -1,7 +1,8 @@
 #pragma once
 
-// What the labs' programs use, compiled once: every student file is compiled with this header in front, precompiled
-// (see toolchain.cmake). Nobody includes it by name, and a file still has to include what it uses to compile elsewhere.
+// What the labs' programs use, compiled once: every student file is compiled with this header in front,
+// precompiled (see toolchain.cmake). Nobody includes it by name, and a file still has to include what it uses
+// to compile elsewhere.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -60,8 +61,8 @@
 
 namespace wirelab::prelude {
 
-/// Never called: what it uses is instantiated with the header, once, and not in every file (a third of the time
-/// that a typical lab takes to compile).
+/// Never called: what it uses is instantiated with the header, once, and not in every file (a third of the
+/// time that a typical lab takes to compile).
 inline void instantiate() {
   std::vector<Address> addresses = Address::resolve("", 0, SOCK_STREAM);
   std::vector<char> bytes(std::size_t{1});
@@ -82,9 +83,10 @@ inline void instantiate() {
   std::uniform_real_distribution<double> part(0, 1);
   std::uniform_int_distribution<int> number(0, 1);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  std::cout << drop(engine) << part(engine) << number(engine) << drop(wide_engine) << left.count() << std::to_string(1)
-            << std::string_view("x") << std::endl;
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  std::cout << drop(engine) << part(engine) << number(engine) << drop(wide_engine) << left.count()
+            << std::to_string(1) << std::string_view("x") << std::endl;
 }
 
 }  // namespace wirelab::prelude

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 
 struct Said {
   int status = -1;
-  std::string output;   ///< both streams
+  std::string output;  ///< both streams
 };
 
 /// Runs the command as a user would; `arguments` are a shell's.
@@ -27,7 +27,8 @@ Said wirelab(const std::string& arguments) {
   FILE* pipe = popen((program.string() + " " + arguments + " 2>&1").c_str(), "r");
   Said said;
   std::array<char, 4096> part;
-  while (const std::size_t got = fread(part.data(), 1, part.size(), pipe)) said.output.append(part.data(), got);
+  while (const std::size_t got = fread(part.data(), 1, part.size(), pipe))
+    said.output.append(part.data(), got);
   const int status = pclose(pipe);
   said.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return said;
@@ -49,7 +50,8 @@ TEST(CommandLine, trouble_is_one_line_with_status_2) {
   expect_trouble("check 05 --program ''", "the command is empty");
   expect_trouble("check 05 --program '\"x'", "a \" is not closed");
   expect_trouble("check --program true", "--program: name the one lab it is for");
-  expect_trouble("check 05 --json /nonexistent/x.json", "write /nonexistent/x.json: No such file or directory");
+  expect_trouble("check 05 --json /nonexistent/x.json",
+                 "write /nonexistent/x.json: No such file or directory");
   expect_trouble("check 05 --json /", "write /: Is a directory");
   expect_trouble("prove 05 --json nosuch/x.json", "write nosuch/x.json: No such file or directory");
   expect_trouble("frobnicate", "The following argument was not expected: frobnicate; see ./wirelab --help");
@@ -57,7 +59,8 @@ TEST(CommandLine, trouble_is_one_line_with_status_2) {
 }
 
 TEST(CommandLine, wrong_options_are_refused) {
-  for (const char* arguments : {"--color pink", "check 05 --jobs 0", "check 05 --seed x", "check 05 --solution --program true", "hint", "show 05"}) {
+  for (const char* arguments : {"--color pink", "check 05 --jobs 0", "check 05 --seed x",
+                                "check 05 --solution --program true", "hint", "show 05"}) {
     const Said said = wirelab(arguments);
     EXPECT_EQ(said.status, 2) << arguments;
     EXPECT_THAT(said.output, HasSubstr("see ./wirelab --help")) << arguments;

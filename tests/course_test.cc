@@ -114,23 +114,30 @@ TEST_F(LittleCourse, lab_has_four_names) {
 
 TEST_F(LittleCourse, bad_manifest_is_refused_with_file_line_and_reason) {
   const auto file = (lab_folder() / "lab.toml").string();
-  const auto complaint = [&](const std::string& what, const std::string& by) { return complaint_about(replaced(good_manifest, what, by)); };
+  const auto complaint = [&](const std::string& what, const std::string& by) {
+    return complaint_about(replaced(good_manifest, what, by));
+  };
   EXPECT_EQ(complaint("title = \"A little lab\"\n", ""), file + ":1: key 'title' is missing");
   EXPECT_EQ(complaint("number = 7", "number = \"7\""), file + ":1: key 'number' must be a whole number");
-  EXPECT_EQ(complaint("files = [\"little.cc\"]", "files = \"little.cc\""), file + ":5: key 'files' must be a list");
+  EXPECT_EQ(complaint("files = [\"little.cc\"]", "files = \"little.cc\""),
+            file + ":5: key 'files' must be a list");
   EXPECT_EQ(complaint("\"little.cc\"", "7"), file + ":5: key 'files' must be a list of texts");
-  EXPECT_EQ(complaint("\"little.cc\"", "\"../../etc/passwd\""), file + ":1: '../../etc/passwd' is not the plain name of a file");
+  EXPECT_EQ(complaint("\"little.cc\"", "\"../../etc/passwd\""),
+            file + ":1: '../../etc/passwd' is not the plain name of a file");
   EXPECT_EQ(complaint("\"little.cc\"", "\"-o\""), file + ":1: '-o' is not the plain name of a file");
   EXPECT_EQ(complaint("\"little.cc\"", ""), file + ":1: key 'files' names no file");
   EXPECT_EQ(complaint("slides", "slide"), file + ":1: key 'slides' is missing");
   EXPECT_EQ(complaint("slug", "colour = 1\nslug"), file + ":2: key 'colour' is not known");
   EXPECT_EQ(complaint("[[hint]]\ntext = \"two\"\n", ""), file + ":1: 2 hints; there must be at least 3");
-  EXPECT_EQ(complaint("points = 60", "points = 61"), file + ":1: the points of the core checks add up to 101, not to 100");
+  EXPECT_EQ(complaint("points = 60", "points = 61"),
+            file + ":1: the points of the core checks add up to 101, not to 100");
   EXPECT_EQ(complaint("points = 60\n", ""), file + ":14: core check 'it_starts' has no points");
   EXPECT_EQ(complaint("it_ends", "it_starts"), file + ":20: check 'it_starts' is there twice");
   EXPECT_EQ(complaint("badge = \"Shining\"\n", ""), file + ":25: stretch check 'it_shines' has no badge");
-  EXPECT_EQ(complaint("stretch = true", "stretch = true\npoints = 3"), file + ":25: stretch check 'it_shines' has points");
-  EXPECT_THAT(complaint("slug = \"little\"", "slug = \"big\""), HasSubstr("number and slug make '07-big', but the folder is '07-little'"));
+  EXPECT_EQ(complaint("stretch = true", "stretch = true\npoints = 3"),
+            file + ":25: stretch check 'it_shines' has points");
+  EXPECT_THAT(complaint("slug = \"little\"", "slug = \"big\""),
+              HasSubstr("number and slug make '07-big', but the folder is '07-little'"));
   EXPECT_THAT(complaint("slug = \"little\"", "slug = little"), HasSubstr("lab.toml:2: "));
 }
 
@@ -162,12 +169,14 @@ int g();
 int h() {
   return 1;
 }
-)"), "");
+)"),
+            "");
   EXPECT_EQ(difference_outside_holes(skeleton, skeleton), "");
 }
 
 TEST(Holes, solution_has_every_other_line_and_none_besides) {
-  const std::string solution = replaced(replaced(skeleton, "  todo(\"07.1\",\n       answer);\n", "  return 42;\n"), "return 0", "return 1");
+  const std::string solution = replaced(
+      replaced(skeleton, "  todo(\"07.1\",\n       answer);\n", "  return 42;\n"), "return 0", "return 1");
   EXPECT_EQ(difference_outside_holes(skeleton, solution), "");
   EXPECT_EQ(difference_outside_holes(skeleton, replaced(solution, "int g();\n", "")),
             "line 8 of the skeleton is not in the solution, or not in its place: int g();");
@@ -175,7 +184,8 @@ TEST(Holes, solution_has_every_other_line_and_none_besides) {
             "line 1 of the skeleton is not in the solution, or not in its place: #include \"x.hh\"");
   EXPECT_EQ(difference_outside_holes(skeleton, solution + "int i();\n"),
             "line 12 of the skeleton is not in the solution, or not in its place: }");
-  EXPECT_EQ(difference_outside_holes("int g();\n", "int g();\nint h();\n"), "line 2 of the solution is not in the skeleton: int h();");
+  EXPECT_EQ(difference_outside_holes("int g();\n", "int g();\nint h();\n"),
+            "line 2 of the solution is not in the skeleton: int h();");
 }
 
 // --- Mistakes
@@ -187,7 +197,9 @@ class Mistakes : public LittleCourse {
     fs::create_directories(root() / "grader" / "mistakes" / "07-little");
     write_file(root() / "solutions" / "07-little" / "little.cc", "int answer() {\n  return 42;\n}\n");
   }
-  void write_mistake(const std::string& text) const { write_file(root() / "grader" / "mistakes" / "07-little" / "off-by-one.patch", text); }
+  void write_mistake(const std::string& text) const {
+    write_file(root() / "grader" / "mistakes" / "07-little" / "off-by-one.patch", text);
+  }
 };
 
 const std::string patch = R"(Title: One too many
@@ -218,9 +230,11 @@ TEST_F(Mistakes, are_patches_with_headers) {
 
 TEST_F(Mistakes, bad_ones_are_refused) {
   write_mistake(replaced(patch, "Title: One too many\n", ""));
-  EXPECT_THAT(message_of([&] { load_mistakes(root(), lab()); }), EndsWith("off-by-one.patch: header 'Title:' is missing"));
+  EXPECT_THAT(message_of([&] { load_mistakes(root(), lab()); }),
+              EndsWith("off-by-one.patch: header 'Title:' is missing"));
   write_mistake(replaced(patch, "it_starts", "it_stats"));
-  EXPECT_THAT(message_of([&] { load_mistakes(root(), lab()); }), EndsWith("lab 07-little has no check 'it_stats'"));
+  EXPECT_THAT(message_of([&] { load_mistakes(root(), lab()); }),
+              EndsWith("lab 07-little has no check 'it_stats'"));
   write_mistake(replaced(patch, "return 42", "return 41"));
   const TemporaryFolder made(root());
   EXPECT_THAT(message_of([&] { make_mistake(root(), lab(), load_mistakes(root(), lab())[0], made.path()); }),
@@ -307,18 +321,22 @@ TEST_F(Builder, reports_errors_of_compiler_and_linker) {
 }
 
 TEST_F(Builder, names_a_missing_file_and_refuses_what_is_no_file) {
-  EXPECT_EQ(build_program(Toolbox::locate(), lab(), lab_folder(), program(), root() / "cache").missing, "little.cc");
+  EXPECT_EQ(build_program(Toolbox::locate(), lab(), lab_folder(), program(), root() / "cache").missing,
+            "little.cc");
   fs::create_directory(lab_folder() / "little.cc");
-  EXPECT_EQ(build_program(Toolbox::locate(), lab(), lab_folder(), program(), root() / "cache").diagnostics, "little.cc: not a file\n");
+  EXPECT_EQ(build_program(Toolbox::locate(), lab(), lab_folder(), program(), root() / "cache").diagnostics,
+            "little.cc: not a file\n");
   fs::remove(lab_folder() / "little.cc");
   ASSERT_EQ(mkfifo((lab_folder() / "little.cc").c_str(), 0600), 0);
-  EXPECT_EQ(build_program(Toolbox::locate(), lab(), lab_folder(), program(), root() / "cache").diagnostics, "little.cc: not a file\n");
+  EXPECT_EQ(build_program(Toolbox::locate(), lab(), lab_folder(), program(), root() / "cache").diagnostics,
+            "little.cc: not a file\n");
   fs::remove(lab_folder() / "little.cc");
   EXPECT_EQ(build(std::string(most_source_bytes + 1, ' ')).diagnostics, "little.cc: larger than 1024 KiB\n");
 }
 
 TEST_F(Builder, compiler_sees_nothing_of_the_machine) {
-  for (const std::string file : {"/etc/passwd", "/etc/hostname", "/root/.bashrc", "/proc/self/environ", "../../../etc/passwd"}) {
+  for (const std::string file :
+       {"/etc/passwd", "/etc/hostname", "/root/.bashrc", "/proc/self/environ", "../../../etc/passwd"}) {
     const Build read = build("#include \"" + file + "\"\nint main() {}\n");
     EXPECT_THAT(read.diagnostics, Not(HasSubstr("root:"))) << file;
     EXPECT_THAT(read.diagnostics, Not(HasSubstr("HOSTNAME"))) << file;
@@ -331,9 +349,12 @@ TEST_F(Builder, compiler_sees_nothing_of_the_machine) {
 
 TEST_F(Builder, bombs_end_with_a_clear_word) {
   const auto begun = std::chrono::steady_clock::now();
-  EXPECT_THAT(build("#include \"little.cc\"\nint main() {}\n").diagnostics, HasSubstr("#include nested too deeply"));
-  EXPECT_THAT(build("template <int N> struct A { using t = typename A<N + 1>::t; };\nA<0>::t x;\nint main() {}\n").diagnostics,
-              HasSubstr("recursive template instantiation"));
+  EXPECT_THAT(build("#include \"little.cc\"\nint main() {}\n").diagnostics,
+              HasSubstr("#include nested too deeply"));
+  EXPECT_THAT(
+      build("template <int N> struct A { using t = typename A<N + 1>::t; };\nA<0>::t x;\nint main() {}\n")
+          .diagnostics,
+      HasSubstr("recursive template instantiation"));
   EXPECT_EQ(build("asm(\".zero 3000000000\");\nint main() {}\n").diagnostics,
             "little.cc: the compiler was stopped: it wrote more than 64 MiB\n");
   EXPECT_EQ(build(R"(template <class A, class B> struct P {};
@@ -341,9 +362,12 @@ template <int N, class T> struct X { using t = P<typename X<N - 1, P<T, int>>::t
 template <class T> struct X<0, T> { using t = T; };
 X<40, int>::t x;
 int main() {}
-)").diagnostics, "little.cc: the compiler was stopped: it needed more than 2 GiB of memory\n");
+)")
+                .diagnostics,
+            "little.cc: the compiler was stopped: it needed more than 2 GiB of memory\n");
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(60));
-  EXPECT_THAT(build("#include \"/dev/zero\"\nint main() {}\n").diagnostics, Not(HasSubstr(std::string(1, '\0'))));
+  EXPECT_THAT(build("#include \"/dev/zero\"\nint main() {}\n").diagnostics,
+              Not(HasSubstr(std::string(1, '\0'))));
 }
 
 TEST_F(Builder, very_many_diagnostics_are_cut) {
@@ -370,13 +394,16 @@ class CheckRun : public LittleCourse {
   }
   std::vector<Verdict> run(CheckOptions options = {}) {
     options.command = {"prog"};
-    return run_checks(toolbox_, lab(), options, [&](const Verdict& verdict) { heard_.push_back(verdict.check); },
-                      [&](const std::string& check) { started_.push_back(check); });
+    return run_checks(
+        toolbox_, lab(), options, [&](const Verdict& verdict) { heard_.push_back(verdict.check); },
+        [&](const std::string& check) { started_.push_back(check); });
   }
   static std::string verdict(const std::string& check, const std::string& outcome) {
     return "echo '{\"check\": \"" + check + "\", \"verdict\": \"" + outcome +
-           "\", \"seconds\": 0, \"seed\": 1, \"step\": \"\", \"expected\": \"\", \"actual\": \"\", \"cause\": \"\", \"reason\": \"\", "
-           "\"worth_retrying\": false, \"evidence\": \"\", \"steps\": [], \"programs\": [], \"frames\": []}'\n";
+           "\", \"seconds\": 0, \"seed\": 1, \"step\": \"\", \"expected\": \"\", \"actual\": \"\", "
+           "\"cause\": \"\", \"reason\": \"\", "
+           "\"worth_retrying\": false, \"evidence\": \"\", \"steps\": [], \"programs\": [], \"frames\": "
+           "[]}'\n";
   }
 
   Toolbox toolbox_;
@@ -384,8 +411,8 @@ class CheckRun : public LittleCourse {
 };
 
 TEST_F(CheckRun, hands_on_verdicts_in_the_order_they_come) {
-  write_executable("echo '{\"started\": \"it_ends\"}'\n" + verdict("it_ends", "failed") + verdict("it_starts", "passed") +
-                   verdict("it_shines", "passed"));
+  write_executable("echo '{\"started\": \"it_ends\"}'\n" + verdict("it_ends", "failed") +
+                   verdict("it_starts", "passed") + verdict("it_shines", "passed"));
   const auto verdicts = run();
   EXPECT_THAT(heard_, ElementsAre("it_ends", "it_starts", "it_shines"));
   EXPECT_THAT(started_, ElementsAre("it_ends"));
@@ -405,8 +432,8 @@ TEST_F(CheckRun, every_check_has_a_verdict_even_if_the_executable_dies) {
 }
 
 TEST_F(CheckRun, second_and_foreign_verdicts_and_stray_lines_are_passed_over) {
-  write_executable("echo hello; echo '[1]'; echo '{'\n" + verdict("it_starts", "failed") + verdict("it_starts", "passed") +
-                   verdict("it_cheats", "passed"));
+  write_executable("echo hello; echo '[1]'; echo '{'\n" + verdict("it_starts", "failed") +
+                   verdict("it_starts", "passed") + verdict("it_cheats", "passed"));
   const auto verdicts = run({.only = {"it_starts"}});
   ASSERT_EQ(verdicts.size(), 1u);
   EXPECT_EQ(verdicts[0].outcome, Outcome::failed);
@@ -415,7 +442,8 @@ TEST_F(CheckRun, second_and_foreign_verdicts_and_stray_lines_are_passed_over) {
 TEST_F(CheckRun, options_reach_the_executable) {
   write_executable("echo \"$@\" > " + (root() / "arguments").string() + "\n");
   run({.only = {"it_s*"}, .seed = 7, .evidence = "/tmp/e", .jobs = 3});
-  EXPECT_EQ(read_file(root() / "arguments"), "--seed 7 --evidence /tmp/e --keep-passed --jobs 3 --only it_s* -- prog\n");
+  EXPECT_EQ(read_file(root() / "arguments"),
+            "--seed 7 --evidence /tmp/e --keep-passed --jobs 3 --only it_s* -- prog\n");
 }
 
 TEST_F(CheckRun, trouble_names_thing_and_reason) {
@@ -426,13 +454,18 @@ TEST_F(CheckRun, trouble_names_thing_and_reason) {
 // --- The machine
 
 TEST(Machine, what_forbids_namespaces_is_told_apart) {
-  EXPECT_THAT(namespace_remedy({.error = ENOSPC, .most_user_namespaces = 0}), HasSubstr("user.max_user_namespaces=15000"));
-  EXPECT_THAT(namespace_remedy({.error = ENOSPC, .most_user_namespaces = 9, .most_network_namespaces = 0}), HasSubstr("user.max_net_namespaces"));
-  EXPECT_THAT(namespace_remedy({.error = EPERM, .unprivileged_clone = 0}), HasSubstr("kernel.unprivileged_userns_clone=1"));
-  EXPECT_THAT(namespace_remedy({.error = EPERM, .apparmor_restricts = 1}), HasSubstr("kernel.apparmor_restrict_unprivileged_userns=0"));
+  EXPECT_THAT(namespace_remedy({.error = ENOSPC, .most_user_namespaces = 0}),
+              HasSubstr("user.max_user_namespaces=15000"));
+  EXPECT_THAT(namespace_remedy({.error = ENOSPC, .most_user_namespaces = 9, .most_network_namespaces = 0}),
+              HasSubstr("user.max_net_namespaces"));
+  EXPECT_THAT(namespace_remedy({.error = EPERM, .unprivileged_clone = 0}),
+              HasSubstr("kernel.unprivileged_userns_clone=1"));
+  EXPECT_THAT(namespace_remedy({.error = EPERM, .apparmor_restricts = 1}),
+              HasSubstr("kernel.apparmor_restrict_unprivileged_userns=0"));
   EXPECT_THAT(namespace_remedy({.error = EPERM, .in_container = true}), HasSubstr("--security-opt"));
   EXPECT_THAT(namespace_remedy({.error = EPERM}), HasSubstr("virtual machine"));
-  EXPECT_THAT(namespace_remedy({.error = ENOSPC, .most_user_namespaces = 9}), HasSubstr("too many namespaces"));
+  EXPECT_THAT(namespace_remedy({.error = ENOSPC, .most_user_namespaces = 9}),
+              HasSubstr("too many namespaces"));
 }
 
 // --- Files
@@ -442,7 +475,8 @@ TEST(Files, replaced_file_is_whole_or_as_before) {
   replace_file(folder.path() / "file", "old");
   replace_file(folder.path() / "file", "new");
   EXPECT_EQ(read_file(folder.path() / "file"), "new");
-  EXPECT_THAT(message_of([&] { replace_file(folder.path() / "none" / "file", "x"); }), EndsWith("none/file: No such file or directory"));
+  EXPECT_THAT(message_of([&] { replace_file(folder.path() / "none" / "file", "x"); }),
+              EndsWith("none/file: No such file or directory"));
   EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1) << "nothing half-written is left";
 }
 

@@ -15,9 +15,11 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
-FrameRecord udp(double time, double arrived, const std::string& from, const std::string& to, const std::string& fate = "") {
+FrameRecord udp(double time, double arrived, const std::string& from, const std::string& to,
+                const std::string& fate = "") {
   const bool asks = from == "client";
-  const std::string ends = asks ? "10.5.0.1:40213 > 10.5.0.2:1060, 12 bytes" : "10.5.0.2:1060 > 10.5.0.1:40213, 26 bytes";
+  const std::string ends =
+      asks ? "10.5.0.1:40213 > 10.5.0.2:1060, 12 bytes" : "10.5.0.2:1060 > 10.5.0.1:40213, 26 bytes";
   return {time, arrived, "client-server", from, to, "UDP " + ends, fate, false};
 }
 
@@ -35,14 +37,19 @@ Verdict failed_verdict() {
   return verdict;
 }
 
-const Caption caption{"After each silent try the client waits twice as long", 14, "", "exponential backoff",
-                      "slides/05-unreliable-udp.md#backoff", "./wirelab check 05 --only silence_doubles_the_wait --seed 42"};
+const Caption caption{"After each silent try the client waits twice as long",
+                      14,
+                      "",
+                      "exponential backoff",
+                      "slides/05-unreliable-udp.md#backoff",
+                      "./wirelab check 05 --only silence_doubles_the_wait --seed 42"};
 
 TEST(Ladder, draws_arrows_both_ways_and_what_befell_each_frame) {
-  const std::vector<FrameRecord> frames = {
-      udp(0, -1, "client", "server", "lost"), udp(0.1, 0.1001, "client", "server"),
-      udp(0.1003, 0.12, "server", "client", "delayed 20 ms"), udp(0.2, 0.21, "server", "client", "duplicated"),
-      {0.2, 0.2, "client-server", "client", "server", "ARP", "", true}};
+  const std::vector<FrameRecord> frames = {udp(0, -1, "client", "server", "lost"),
+                                           udp(0.1, 0.1001, "client", "server"),
+                                           udp(0.1003, 0.12, "server", "client", "delayed 20 ms"),
+                                           udp(0.2, 0.21, "server", "client", "duplicated"),
+                                           {0.2, 0.2, "client-server", "client", "server", "ARP", "", true}};
   EXPECT_EQ("\n" + ladder(frames, Style::plain()), R"(
              client                                        server
     0.000 s     │ ────────── UDP 12 bytes ────────X           │   lost
@@ -81,8 +88,9 @@ TEST(Ladder, leaves_out_the_middle_of_very_many_frames) {
 }
 
 TEST(Ladder, crosses_the_lifelines_between_and_reaches_every_host_of_a_broadcast) {
-  const std::vector<FrameRecord> frames = {{0, 0.1, "hub", "a", "b, c", "UDP 10.7.0.1:5 > 10.7.0.255:1060, 4 bytes", "", false},
-                                           {1, 1.1, "hub", "c", "a", "UDP 10.7.0.3:6 > 10.7.0.1:5, 4 bytes", "", false}};
+  const std::vector<FrameRecord> frames = {
+      {0, 0.1, "hub", "a", "b, c", "UDP 10.7.0.1:5 > 10.7.0.255:1060, 4 bytes", "", false},
+      {1, 1.1, "hub", "c", "a", "UDP 10.7.0.3:6 > 10.7.0.1:5, 4 bytes", "", false}};
   const std::string drawn = ladder(frames, Style::plain());
   EXPECT_EQ(std::ranges::count(drawn, '\n'), 3);
   EXPECT_THAT(drawn, HasSubstr("→─┼"));
@@ -92,7 +100,8 @@ TEST(Ladder, crosses_the_lifelines_between_and_reaches_every_host_of_a_broadcast
 TEST(Ladder, keeps_to_the_width) {
   std::vector<FrameRecord> frames;
   for (const char* host : {"a", "b", "c", "d", "e"}) {
-    frames.push_back({0, -1, "x", host, "z", "TCP 10.0.0.1:1 > 10.0.0.2:2 SYN ACK, 100000 bytes", "lost because of a very long reason", false});
+    frames.push_back({0, -1, "x", host, "z", "TCP 10.0.0.1:1 > 10.0.0.2:2 SYN ACK, 100000 bytes",
+                      "lost because of a very long reason", false});
   }
   const std::string drawn = ladder(frames, Style::plain());
   for (std::size_t from = 0; from < drawn.size();) {
@@ -170,16 +179,22 @@ TEST(VerdictLine, fits_the_width_however_long_the_title) {
 
 TEST(Printable, text_of_a_program_cannot_steer_the_terminal) {
   EXPECT_EQ(printable("red: \x1b[31m"), "red: \\x1b[31m");
-  EXPECT_EQ(printable("bell\a back\b null" + std::string(1, '\0') + "\r\n\t"), "bell\\x07 back\\x08 null\\x00\\x0d\n\t");
+  EXPECT_EQ(printable("bell\a back\b null" + std::string(1, '\0') + "\r\n\t"),
+            "bell\\x07 back\\x08 null\\x00\\x0d\n\t");
   EXPECT_EQ(printable("\xff\xfe"), "\\xff\\xfe");
-  EXPECT_EQ(printable("\xc2\x9b" "31m"), "\\xc2\\x9b" "31m") << "the C1 form of escape-bracket";
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m"),
+            "\\xc2\\x9b"
+            "31m")
+      << "the C1 form of escape-bracket";
   EXPECT_EQ(printable("grün ✓"), "grün ✓");
 }
 
 TEST(Wrap, breaks_between_words_and_keeps_line_breaks) {
   EXPECT_EQ(wrap("one two three four five six seven", 24), "one two three four five\nsix seven");
   EXPECT_EQ(wrap("a\nb", 80, 2), "a\n  b");
-  EXPECT_EQ(wrap(std::string(200, 'x'), 40), std::string(200, 'x')) << "a long word stays whole, to be copied";
+  EXPECT_EQ(wrap(std::string(200, 'x'), 40), std::string(200, 'x'))
+      << "a long word stays whole, to be copied";
 }
 
 TEST(Style, follows_locale_and_choice) {

@@ -39,13 +39,17 @@ std::string rerun_command(const CheckRequest& request, const Lab& lab) {
 
 /// In the order of the manifest, whichever finished first.
 void sort_by_manifest(const Lab& lab, std::vector<Verdict>& verdicts) {
-  std::ranges::sort(verdicts, {}, [&](const Verdict& verdict) { return lab.find_check(verdict.check) - lab.checks.data(); });
+  std::ranges::sort(verdicts, {}, [&](const Verdict& verdict) {
+    return lab.find_check(verdict.check) - lab.checks.data();
+  });
 }
 
 /// The checks of one lab while they run: a line for each that finishes, and how far it is.
 class Watch {
  public:
-  Watch(Console& console, const Lab& lab, std::size_t count) : console_(console), lab_(lab), count_(count) { show(); }
+  Watch(Console& console, const Lab& lab, std::size_t count) : console_(console), lab_(lab), count_(count) {
+    show();
+  }
   ~Watch() { console_.status({}); }
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
@@ -63,7 +67,9 @@ class Watch {
   }
 
  private:
-  void show() { console_.status(fmt::format("  {} of {}, running: {}", finished_, count_, fmt::join(running_, ", "))); }
+  void show() {
+    console_.status(fmt::format("  {} of {}, running: {}", finished_, count_, fmt::join(running_, ", ")));
+  }
 
   Console& console_;
   const Lab& lab_;
@@ -73,22 +79,26 @@ class Watch {
 };
 
 void print_heading(Session& session, const Lab& lab) {
-  session.console.print(session.console.style().bold(fmt::format("{} {}: {}", number_of(lab), lab.slug, lab.title)) + "\n");
+  session.console.print(
+      session.console.style().bold(fmt::format("{} {}: {}", number_of(lab), lab.slug, lab.title)) + "\n");
 }
 
 void print_diagnostics(Session& session, const LabOutcome& outcome) {
   if (outcome.diagnostics.empty()) return;
   const Style& style = session.console.style();
-  const std::string said = outcome.compiled ? style.yellow("  The compiler warns:") : style.red("  This does not compile:");
+  const std::string said =
+      outcome.compiled ? style.yellow("  The compiler warns:") : style.red("  This does not compile:");
   session.console.print(fmt::format("{}\n\n{}\n", said, outcome.diagnostics));
 }
 
 /// The command that starts the program to check; empty when it does not compile.
-std::vector<std::string> program_of(Session& session, const CheckRequest& request, const Lab& lab, LabOutcome& outcome) {
+std::vector<std::string> program_of(Session& session, const CheckRequest& request, const Lab& lab,
+                                    LabOutcome& outcome) {
   if (request.program) return split_words(*request.program);
   session.console.status("  compiling");
   const auto sources = request.solution ? session.course.root / "solutions" / lab.id() : lab.folder;
-  const auto output = session.state() / "programs" / (lab.id() + (request.solution ? "-solution" : "")) / lab.program;
+  const auto output =
+      session.state() / "programs" / (lab.id() + (request.solution ? "-solution" : "")) / lab.program;
   std::filesystem::create_directories(output.parent_path());
   const Build build = build_program(session.toolbox, lab, sources, output, session.cache());
   session.console.status({});
@@ -100,8 +110,8 @@ std::vector<std::string> program_of(Session& session, const CheckRequest& reques
   return {build.program.string()};
 }
 
-std::vector<Verdict> judge(Session& session, const CheckRequest& request, const Lab& lab, std::vector<std::string> command,
-                           const std::filesystem::path& evidence) {
+std::vector<Verdict> judge(Session& session, const CheckRequest& request, const Lab& lab,
+                           std::vector<std::string> command, const std::filesystem::path& evidence) {
   CheckOptions options;
   options.command = std::move(command);
   options.only = request.only;
@@ -109,8 +119,9 @@ std::vector<Verdict> judge(Session& session, const CheckRequest& request, const 
   options.evidence = evidence;
   options.jobs = request.jobs;
   Watch watch(session.console, lab, chosen_checks(lab, request.only).size());
-  auto verdicts = run_checks(session.toolbox, lab, options, [&](const Verdict& verdict) { watch.finished(verdict); },
-                             [&](const std::string& check) { watch.started(check); });
+  auto verdicts = run_checks(
+      session.toolbox, lab, options, [&](const Verdict& verdict) { watch.finished(verdict); },
+      [&](const std::string& check) { watch.started(check); });
   sort_by_manifest(lab, verdicts);
   return verdicts;
 }
@@ -125,8 +136,8 @@ Score nothing_works(const Lab& lab, const std::vector<std::string>& only) {
   return score;
 }
 
-/// The folder for this lab's evidence. Ours is emptied first, so that what lies there is of one run; in a folder that
-/// the user named nothing is removed.
+/// The folder for this lab's evidence. Ours is emptied first, so that what lies there is of one run; in a
+/// folder that the user named nothing is removed.
 std::filesystem::path evidence_folder(const Session& session, const CheckRequest& request, const Lab& lab) {
   const bool ours = request.evidence.empty();
   const auto folder = ours ? session.evidence(lab) : std::filesystem::absolute(request.evidence) / lab.id();
@@ -136,8 +147,10 @@ std::filesystem::path evidence_folder(const Session& session, const CheckRequest
 }
 
 std::string why_nothing_runs(const Finding& namespaces) {
-  return fmt::format("This machine does not let you make network namespaces, and without them there is no lab network.\n"
-                     "It said: {}\nWhat to do: {}\nMore: ./wirelab doctor", namespaces.trouble, namespaces.remedy);
+  return fmt::format(
+      "This machine does not let you make network namespaces, and without them there is no lab network.\n"
+      "It said: {}\nWhat to do: {}\nMore: ./wirelab doctor",
+      namespaces.trouble, namespaces.remedy);
 }
 
 LabOutcome check_lab(Session& session, const CheckRequest& request, const Lab& lab) {
@@ -160,10 +173,14 @@ LabOutcome check_lab(Session& session, const CheckRequest& request, const Lab& l
 }
 
 std::string score_line(const Lab& lab, const Score& score, const Style& style) {
-  std::string line = fmt::format("{} {}: {} of {} points", number_of(lab), lab.slug, score.points, score.most);
+  std::string line =
+      fmt::format("{} {}: {} of {} points", number_of(lab), lab.slug, score.points, score.most);
   if (score.inconclusive > 0) line += fmt::format(", {} not judged", score.inconclusive);
   if (!score.badges.empty()) line += fmt::format(", badges: {}", fmt::join(score.badges, ", "));
-  return style.bold(score.failed > 0 ? style.red(line) : score.inconclusive > 0 ? style.yellow(line) : style.green(line)) + "\n";
+  return style.bold(score.failed > 0         ? style.red(line)
+                    : score.inconclusive > 0 ? style.yellow(line)
+                                             : style.green(line)) +
+         "\n";
 }
 
 /// When nothing could be judged for one reason, it is said once.
@@ -183,26 +200,31 @@ std::string list_unwritten(const Lab& lab, const std::vector<Verdict>& verdicts,
   if (checks_by_part.empty()) return {};
   std::string text = "\n" + style.bold("Not written yet:") + "\n";
   for (const auto& [part, checks] : checks_by_part) {
-    text += fmt::format("    TODO {}, where {} end{}\n", part, checks == 1 ? "a check" : fmt::format("{} checks", checks), checks == 1 ? "s" : "");
+    text += fmt::format("    TODO {}, where {} end{}\n", part,
+                        checks == 1 ? "a check" : fmt::format("{} checks", checks), checks == 1 ? "s" : "");
   }
-  return text + fmt::format("    What it asks for: labs/{}/README.md; a hint: ./wirelab hint {}\n", lab.id(), number_of(lab));
+  return text + fmt::format("    What it asks for: labs/{}/README.md; a hint: ./wirelab hint {}\n", lab.id(),
+                            number_of(lab));
 }
 
 /// The verdict as it is shown: paths as they look from where the user is.
 Verdict seen_from_here(Verdict verdict) {
   if (verdict.evidence.empty()) return verdict;
-  const std::string near = std::filesystem::path(verdict.evidence).lexically_proximate(std::filesystem::current_path());
+  const std::string near =
+      std::filesystem::path(verdict.evidence).lexically_proximate(std::filesystem::current_path());
   if (!near.starts_with("..")) verdict.evidence = near;
   return verdict;
 }
 
 /// Not wrapped: there may be a command to copy.
 std::string indented_lines(std::string text) {
-  for (std::size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1)) text.insert(at + 1, "    ");
+  for (std::size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1))
+    text.insert(at + 1, "    ");
   return text;
 }
 
-void print_explanations(Session& session, const CheckRequest& request, const Lab& lab, const std::vector<Verdict>& verdicts) {
+void print_explanations(Session& session, const CheckRequest& request, const Lab& lab,
+                        const std::vector<Verdict>& verdicts) {
   const Style& style = session.console.style();
   if (all_for_one_reason(verdicts)) {
     session.console.print(fmt::format("  {}\n    {}\n\n", style.yellow("No check could be judged:"),
@@ -216,11 +238,13 @@ void print_explanations(Session& session, const CheckRequest& request, const Lab
       ++left;
       continue;
     }
-    session.console.print("\n" + explain(seen_from_here(verdict), caption_of(lab, verdict, rerun_command(request, lab)), style));
+    session.console.print("\n" + explain(seen_from_here(verdict),
+                                         caption_of(lab, verdict, rerun_command(request, lab)), style));
   }
   session.console.print(list_unwritten(lab, verdicts, style));
   if (left > 0) {
-    session.console.print(fmt::format("\n{} more did not pass; to see one: ./wirelab show {} CHECK\n", left, number_of(lab)));
+    session.console.print(
+        fmt::format("\n{} more did not pass; to see one: ./wirelab show {} CHECK\n", left, number_of(lab)));
   }
   session.console.print("\n");
 }
@@ -239,8 +263,12 @@ nlohmann::json to_json(const Lab& lab, const LabOutcome& outcome) {
   for (const Verdict& verdict : outcome.verdicts) {
     nlohmann::json one = verdict;
     const CheckInfo* check = lab.find_check(verdict.check);
-    one.update({{"title", check->title}, {"points", check->points}, {"stretch", check->stretch},
-                {"badge", check->badge}, {"concept", check->concept_name}, {"slide", check->slide}});
+    one.update({{"title", check->title},
+                {"points", check->points},
+                {"stretch", check->stretch},
+                {"badge", check->badge},
+                {"concept", check->concept_name},
+                {"slide", check->slide}});
     json["checks"].push_back(std::move(one));
   }
   return json;
@@ -277,7 +305,8 @@ int check_labs(Session& session, const CheckRequest& request) {
   for (const Lab* lab : labs) {
     const LabOutcome outcome = check_lab(session, request, *lab);
     print_explanations(session, request, *lab, outcome.verdicts);
-    session.console.print(score_line(*lab, outcome.score, session.console.style()) + (lab == labs.back() ? "" : "\n"));
+    session.console.print(score_line(*lab, outcome.score, session.console.style()) +
+                          (lab == labs.back() ? "" : "\n"));
     remember(session, request, *lab, outcome);
     json["labs"].push_back(to_json(*lab, outcome));
     all.failed += outcome.score.failed;

@@ -15,7 +15,8 @@ namespace {
 using Command = std::function<int(Session&)>;
 
 /// A command without options of its own.
-CLI::App* add_plain(CLI::App& app, Command& chosen, const char* name, const char* help, int (*run)(Session&)) {
+CLI::App* add_plain(CLI::App& app, Command& chosen, const char* name, const char* help,
+                    int (*run)(Session&)) {
   CLI::App* command = app.add_subcommand(name, help);
   command->callback([&chosen, run] { chosen = run; });
   return command;
@@ -23,24 +24,32 @@ CLI::App* add_plain(CLI::App& app, Command& chosen, const char* name, const char
 
 /// A command whose options fill a request, which lives as long as the command may run.
 template <typename Request>
-std::pair<CLI::App*, std::shared_ptr<Request>> add(CLI::App& app, Command& chosen, const char* name, const char* help,
-                                                   int (*run)(Session&, const Request&)) {
+std::pair<CLI::App*, std::shared_ptr<Request>> add(CLI::App& app, Command& chosen, const char* name,
+                                                   const char* help, int (*run)(Session&, const Request&)) {
   auto request = std::make_shared<Request>();
   CLI::App* command = app.add_subcommand(name, help);
-  command->callback([&chosen, run, request] { chosen = [run, request](Session& session) { return run(session, *request); }; });
+  command->callback([&chosen, run, request] {
+    chosen = [run, request](Session& session) { return run(session, *request); };
+  });
   return {command, request};
 }
 
 void add_check(CLI::App& app, Command& chosen) {
-  const auto [command, request] = add(app, chosen, "check", "Build your program and check it; a failed check explains itself", check_labs);
+  const auto [command, request] = add(
+      app, chosen, "check", "Build your program and check it; a failed check explains itself", check_labs);
   command->add_option("LAB", request->labs, "Labs by number or name; all of them without any");
-  auto* program = command->add_option("--program", request->program, "Check this command instead of building your files")->type_name("CMD");
+  auto* program =
+      command->add_option("--program", request->program, "Check this command instead of building your files")
+          ->type_name("CMD");
   command->add_flag("--solution", request->solution, "Check the reference solution")->excludes(program);
-  command->add_option("--only", request->only, "Only checks whose name matches this pattern; may be given again")
+  command
+      ->add_option("--only", request->only, "Only checks whose name matches this pattern; may be given again")
       ->type_name("GLOB")
       ->allow_extra_args(false);
-  command->add_option("--json", request->json, "Write the result for machines into this file")->type_name("FILE");
-  command->add_option("--evidence", request->evidence, "Keep captures and transcripts in this folder")->type_name("DIR");
+  command->add_option("--json", request->json, "Write the result for machines into this file")
+      ->type_name("FILE");
+  command->add_option("--evidence", request->evidence, "Keep captures and transcripts in this folder")
+      ->type_name("DIR");
   command->add_option("--seed", request->seed, "Draw the same values as an earlier run");
   command->add_option("--jobs", request->jobs, "Checks at once")->check(CLI::Range(1, 1000));
   command->footer(
@@ -52,39 +61,50 @@ void add_check(CLI::App& app, Command& chosen) {
 }
 
 void add_hint(CLI::App& app, Command& chosen) {
-  const auto [command, request] = add(app, chosen, "hint", "The next hint for a lab; they come one at a time", give_hint);
+  const auto [command, request] =
+      add(app, chosen, "hint", "The next hint for a lab; they come one at a time", give_hint);
   command->add_option("LAB", request->lab, "A lab by number or name")->required();
   command->add_flag("--again", request->again, "Begin with the first again");
 }
 
 void add_show(CLI::App& app, Command& chosen) {
-  const auto [command, request] = add(app, chosen, "show", "A check of the last run at length: steps, packets, output", show_check);
+  const auto [command, request] =
+      add(app, chosen, "show", "A check of the last run at length: steps, packets, output", show_check);
   command->add_option("LAB", request->lab, "A lab by number or name")->required();
   command->add_option("CHECK", request->check, "The check's name, or a pattern")->required();
 }
 
 void add_grade(CLI::App& app, Command& chosen) {
-  const auto [command, request] = add(app, chosen, "grade", "Grade submissions, folders or archives: one, or a class of them", grade);
+  const auto [command, request] =
+      add(app, chosen, "grade", "Grade submissions, folders or archives: one, or a class of them", grade);
   command->add_option("PATH", request->paths, "A submission, or a folder of submissions")->required();
   command->add_option("--labs", request->labs, "Labs to grade, as in 03,05 (default: all)")->delimiter(',');
-  command->add_option("--out", request->out, "Folder for gradebook, feedback and evidence")->capture_default_str();
-  command->add_option("--jobs", request->jobs, "Submissions at once (default: twice the cores)")->check(CLI::Range(1, 1024));
-  command->add_flag("--resume", request->resume, "Go on with an earlier run: what is finished and unchanged stands");
+  command->add_option("--out", request->out, "Folder for gradebook, feedback and evidence")
+      ->capture_default_str();
+  command->add_option("--jobs", request->jobs, "Submissions at once (default: twice the cores)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--resume", request->resume,
+                    "Go on with an earlier run: what is finished and unchanged stands");
   command->add_option("--seed", request->seed, "Seed of what checks draw at random (default: drawn anew)");
 }
 
 void add_prove(CLI::App& app, Command& chosen) {
-  const auto [command, request] = add(app, chosen, "prove", "Prove the course: skeletons fail, solutions pass, mistakes are caught", prove);
+  const auto [command, request] = add(
+      app, chosen, "prove", "Prove the course: skeletons fail, solutions pass, mistakes are caught", prove);
   command->add_option("LAB", request->labs, "Labs by number or name; all of them without any");
-  command->add_flag("--all-checks", request->all_checks, "Run every check on every mistake, and say which catch it");
-  command->add_option("--json", request->json, "Write the result for machines into this file")->type_name("FILE");
+  command->add_flag("--all-checks", request->all_checks,
+                    "Run every check on every mistake, and say which catch it");
+  command->add_option("--json", request->json, "Write the result for machines into this file")
+      ->type_name("FILE");
   command->add_option("--jobs", request->jobs, "Claims tried at once")->check(CLI::Range(1, 1000));
-  command->footer("Exit status: 0 everything holds, 1 something does not, 2 something could not be judged, or trouble.");
+  command->footer(
+      "Exit status: 0 everything holds, 1 something does not, 2 something could not be judged, or trouble.");
 }
 
 void add_test(CLI::App& app, Command& chosen) {
   const auto [command, filter] = add(app, chosen, "test", "The project's own tests", run_tests);
-  command->add_option("-R,--only", *filter, "Only tests whose name matches this regular expression")->type_name("REGEX");
+  command->add_option("-R,--only", *filter, "Only tests whose name matches this regular expression")
+      ->type_name("REGEX");
 }
 
 void add_all(CLI::App& app, CommandLine& line) {

@@ -8,8 +8,8 @@
 
 #include "grader/cli/session.hh"
 
-// What the commands do: one function and one file each. Which words and options the user types for them is the
-// business of command_line.cc alone. The results are exit statuses; trouble is thrown.
+// What the commands do: one function and one file each. Which words and options the user types for them is
+// the business of command_line.cc alone. The results are exit statuses; trouble is thrown.
 
 namespace wirelab {
 
@@ -19,26 +19,26 @@ int where_you_are(Session& session);
 int list_labs(Session& session);
 
 struct CheckRequest {
-  std::vector<std::string> labs;         ///< names; empty for all
-  std::optional<std::string> program;    ///< a command to check instead of the student's files
+  std::vector<std::string> labs;       ///< names; empty for all
+  std::optional<std::string> program;  ///< a command to check instead of the student's files
   bool solution = false;
-  std::vector<std::string> only;         ///< globs over the names of checks
-  std::string json;                      ///< file for the result; empty for none
-  std::string evidence;                  ///< folder; empty for ours
+  std::vector<std::string> only;  ///< globs over the names of checks
+  std::string json;               ///< file for the result; empty for none
+  std::string evidence;           ///< folder; empty for ours
   std::optional<std::uint64_t> seed;
-  unsigned jobs = 0;                     ///< checks at once; 0 for the default
+  unsigned jobs = 0;  ///< checks at once; 0 for the default
 };
 int check_labs(Session& session, const CheckRequest& request);
 
 struct HintRequest {
   std::string lab;
-  bool again = false;                    ///< begin with the first
+  bool again = false;  ///< begin with the first
 };
 int give_hint(Session& session, const HintRequest& request);
 
 struct ShowRequest {
   std::string lab;
-  std::string check;                     ///< a name or a glob
+  std::string check;  ///< a name or a glob
 };
 int show_check(Session& session, const ShowRequest& request);
 
@@ -46,21 +46,21 @@ int examine(Session& session);
 
 struct GradeRequest {
   std::vector<std::filesystem::path> paths;
-  std::vector<std::string> labs;         ///< empty for all
+  std::vector<std::string> labs;  ///< empty for all
   std::filesystem::path out = "grades";
-  unsigned jobs = 0;                     ///< submissions at once; 0: twice as many as there are cores
+  unsigned jobs = 0;  ///< submissions at once; 0: twice as many as there are cores
   bool resume = false;
   std::optional<std::uint64_t> seed;
 };
-/// 0: all were graded, however well; 2: some could not be judged, or there was trouble. Ended by a signal (130, 143) it
-/// leaves the gradebook of what was finished.
+/// 0: all were graded, however well; 2: some could not be judged, or there was trouble. Ended by a signal
+/// (130, 143) it leaves the gradebook of what was finished.
 int grade(Session& session, const GradeRequest& request);
 
 struct ProveRequest {
-  std::vector<std::string> labs;         ///< empty for all
-  bool all_checks = false;               ///< run every check on every mistake
-  std::string json;                      ///< file for the result; empty for none
-  unsigned jobs = 0;                     ///< claims tried at once; 0 for the default
+  std::vector<std::string> labs;  ///< empty for all
+  bool all_checks = false;        ///< run every check on every mistake
+  std::string json;               ///< file for the result; empty for none
+  unsigned jobs = 0;              ///< claims tried at once; 0 for the default
 };
 int prove(Session& session, const ProveRequest& request);
 

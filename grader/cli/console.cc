@@ -28,7 +28,8 @@ void write_out(std::string_view text) { std::fwrite(text.data(), 1, text.size(),
 
 }  // namespace
 
-Console::Console(std::string_view colour) : style_(Style::for_stream(STDOUT_FILENO, colour)), live_(is_live_terminal()) {
+Console::Console(std::string_view colour)
+    : style_(Style::for_stream(STDOUT_FILENO, colour)), live_(is_live_terminal()) {
   style_.width = terminal_width();
 }
 

@@ -9,8 +9,8 @@
 
 namespace wirelab {
 
-/// What the user sees while something runs: lines on standard output, and on a terminal one more line below them
-/// that says how far it is. May be used by several threads.
+/// What the user sees while something runs: lines on standard output, and on a terminal one more line below
+/// them that says how far it is. May be used by several threads.
 class Console {
  public:
   /// `colour` is "auto", "always" or "never".

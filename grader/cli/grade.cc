@@ -90,8 +90,6 @@ std::vector<Lab> chosen_labs(const Session& session, const std::vector<std::stri
   std::vector<Lab> labs;
   for (const Lab* lab : session.labs(names)) labs.push_back(*lab);
   std::ranges::sort(labs, {}, &Lab::number);
-  const auto twice = std::ranges::unique(labs, {}, &Lab::number);
-  labs.erase(twice.begin(), twice.end());
   return labs;
 }
 

@@ -21,12 +21,14 @@ int give_hint(Session& session, const HintRequest& request) {
   Memory memory(session);
   const std::size_t given = request.again ? 0 : memory.hints(lab);
   if (given >= lab.hints.size()) {
-    session.console.print(fmt::format("You have had all {} hints of lab {}. To read them again: ./wirelab hint {} --again\n",
-                                      lab.hints.size(), number_of(lab), number_of(lab)));
+    session.console.print(
+        fmt::format("You have had all {} hints of lab {}. To read them again: ./wirelab hint {} --again\n",
+                    lab.hints.size(), number_of(lab), number_of(lab)));
     return exit_passed;
   }
   const Style& style = session.console.style();
-  session.console.print(style.bold(fmt::format("Hint {} of {} for {}", given + 1, lab.hints.size(), lab.id())) + "\n");
+  session.console.print(
+      style.bold(fmt::format("Hint {} of {} for {}", given + 1, lab.hints.size(), lab.id())) + "\n");
   session.console.print(wrap(as_paragraphs(lab.hints[given]), style.width) + "\n");
   memory.remember_hints(lab, given + 1);
   memory.save();

@@ -6,7 +6,8 @@
 
 namespace wirelab {
 
-Memory::Memory(const Session& session) : file_(session.state() / "progress.json"), data_(nlohmann::json::object()) {
+Memory::Memory(const Session& session)
+    : file_(session.state() / "progress.json"), data_(nlohmann::json::object()) {
   if (!std::filesystem::exists(file_)) return;
   const auto read = nlohmann::json::parse(read_file(file_), nullptr, false);
   if (read.is_object()) data_ = read;
@@ -19,7 +20,8 @@ nlohmann::json Memory::entry(const Lab& lab) const {
 
 BestResult Memory::best(const Lab& lab) const {
   const nlohmann::json known = entry(lab);
-  return {known.value("points", 0), known.value("badges", std::vector<std::string>()), known.contains("points")};
+  return {known.value("points", 0), known.value("badges", std::vector<std::string>()),
+          known.contains("points")};
 }
 
 void Memory::remember(const Lab& lab, const Score& score) {

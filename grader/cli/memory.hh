@@ -16,8 +16,8 @@ struct BestResult {
   bool checked = false;
 };
 
-/// What is remembered between runs: `progress.json`. A file that cannot be read counts as empty: it is no record of
-/// anything that a run of the checks would not bring back.
+/// What is remembered between runs: `progress.json`. A file that cannot be read counts as empty: it is no
+/// record of anything that a run of the checks would not bring back.
 class Memory {
  public:
   explicit Memory(const Session& session);

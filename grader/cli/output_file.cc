@@ -12,7 +12,8 @@ namespace {
 
 /// A device or a pipe (`/dev/stdout`): it is written to, not replaced.
 bool is_special(const std::filesystem::path& path) {
-  return std::filesystem::exists(path) && !std::filesystem::is_regular_file(path) && !std::filesystem::is_directory(path);
+  return std::filesystem::exists(path) && !std::filesystem::is_regular_file(path) &&
+         !std::filesystem::is_directory(path);
 }
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 namespace wirelab {
 
-/// A file that the user asked for, written all at once at the end of a long run. Whether it can be written is found
-/// out at the beginning.
+/// A file that the user asked for, written all at once at the end of a long run. Whether it can be written is
+/// found out at the beginning.
 class OutputFile {
  public:
   /// Empty for none. Throws std::system_error, `write out/x.json: No such file or directory`.

@@ -15,8 +15,8 @@
 namespace wirelab {
 namespace {
 
-/// Most of a check is waiting, so there may be more claims in hand than processors; but checks that press on time
-/// suffer when there are very many.
+/// Most of a check is waiting, so there may be more claims in hand than processors; but checks that press on
+/// time suffer when there are very many.
 unsigned default_jobs() { return 2 * std::max(1u, std::thread::hardware_concurrency()); }
 
 /// Tries all claims, several at a time, and prints each as it is decided.
@@ -39,8 +39,11 @@ class Proving {
   [[nodiscard]] nlohmann::json to_json() const {
     nlohmann::json list = nlohmann::json::array();
     for (std::size_t i = 0; i < claims_.size(); ++i) {
-      list.push_back({{"lab", claims_[i].lab}, {"claim", claims_[i].text}, {"verdict", to_string(proofs_[i].outcome)},
-                      {"detail", proofs_[i].detail}, {"caught_by", proofs_[i].caught_by}});
+      list.push_back({{"lab", claims_[i].lab},
+                      {"claim", claims_[i].text},
+                      {"verdict", to_string(proofs_[i].outcome)},
+                      {"detail", proofs_[i].detail},
+                      {"caught_by", proofs_[i].caught_by}});
     }
     return {{"claims", list}};
   }
@@ -55,7 +58,9 @@ class Proving {
     }
   }
 
-  void show() { session_.console.status(fmt::format("  {} of {} claims tried", finished_.load(), claims_.size())); }
+  void show() {
+    session_.console.status(fmt::format("  {} of {} claims tried", finished_.load(), claims_.size()));
+  }
 
   std::string describe(const Claim& claim, const Proof& proof) {
     const Style& style = session_.console.style();
@@ -64,7 +69,8 @@ class Proving {
                                                                 : style.yellow(style.glyph("?", "?   "));
     std::string text = fmt::format("{} {}: {}\n", mark, claim.lab.substr(0, 2), claim.text);
     if (!proof.detail.empty()) text += fmt::format("    {}\n", wrap(printable(proof.detail), style.width, 4));
-    if (list_catches_ && !proof.caught_by.empty()) text += fmt::format("    failed: {}\n", fmt::join(proof.caught_by, ", "));
+    if (list_catches_ && !proof.caught_by.empty())
+      text += fmt::format("    failed: {}\n", fmt::join(proof.caught_by, ", "));
     return text;
   }
 
@@ -89,7 +95,8 @@ int prove(Session& session, const ProveRequest& request) {
   options.cache = session.cache();
   options.all_checks = request.all_checks;
   std::vector<Claim> claims;
-  for (const Lab* lab : labs) std::ranges::move(claims_of(session.toolbox, *lab, options), std::back_inserter(claims));
+  for (const Lab* lab : labs)
+    std::ranges::move(claims_of(session.toolbox, *lab, options), std::back_inserter(claims));
 
   Proving proving(session, std::move(claims), request.all_checks);
   proving.run(request.jobs > 0 ? request.jobs : default_jobs());

@@ -22,7 +22,9 @@ struct Session {
 
   /// `build/`: beside the build itself, for it is as private to the user and as easily thrown away.
   [[nodiscard]] std::filesystem::path state() const { return toolbox.build.parent_path(); }
-  [[nodiscard]] std::filesystem::path evidence(const Lab& lab) const { return state() / "evidence" / lab.id(); }
+  [[nodiscard]] std::filesystem::path evidence(const Lab& lab) const {
+    return state() / "evidence" / lab.id();
+  }
   [[nodiscard]] std::filesystem::path cache() const { return state() / "cache"; }
 
   /// The labs of these names, in the order given; all for no name or "all".

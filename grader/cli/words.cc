@@ -6,7 +6,8 @@ namespace {
 /// Appends what stands up to the closing quote, and returns what follows it.
 std::string_view take_quoted(std::string_view text, char quote, std::string& word) {
   while (!text.empty() && text.front() != quote) {
-    const bool escapes = quote == '"' && text.front() == '\\' && text.size() > 1 && (text[1] == '"' || text[1] == '\\');
+    const bool escapes =
+        quote == '"' && text.front() == '\\' && text.size() > 1 && (text[1] == '"' || text[1] == '\\');
     if (escapes) text.remove_prefix(1);
     word += text.front();
     text.remove_prefix(1);

@@ -7,18 +7,19 @@
 
 namespace wirelab {
 
-/// Things that were made from text, kept by that text: an object by its source and flags, a program by its objects'.
+/// Things that were made from text, kept by that text: an object by its source and flags, a program by its
+/// objects'.
 ///
-/// An entry is a folder named by a hash; it holds the inputs as well, and they are compared, so that two inputs with
-/// one hash cost a compilation and never give a wrong program. An entry appears at once, by rename(2), and is never
-/// changed: several threads and processes may share a cache.
+/// An entry is a folder named by a hash; it holds the inputs as well, and they are compared, so that two
+/// inputs with one hash cost a compilation and never give a wrong program. An entry appears at once, by
+/// rename(2), and is never changed: several threads and processes may share a cache.
 class BuildCache {
  public:
   explicit BuildCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   struct Entry {
     std::filesystem::path product;
-    std::string log;   ///< what the compiler said
+    std::string log;  ///< what the compiler said
   };
 
   /// What was made from these very inputs.

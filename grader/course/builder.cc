@@ -13,19 +13,21 @@
 #include "grader/course/files.hh"
 #include "grader/program/sandboxed_run.hh"
 
-// How a program is built. Everything that goes in is read first, and copied into a working folder: what is compiled
-// is then exactly what the cache is asked for, even if an editor saves a file meanwhile, and a link among the sources
-// leads nowhere. One sandbox runs one shell script: every file that is not in the cache, all at once, then the linker.
+// How a program is built. Everything that goes in is read first, and copied into a working folder: what is
+// compiled is then exactly what the cache is asked for, even if an editor saves a file meanwhile, and a link
+// among the sources leads nowhere. One sandbox runs one shell script: every file that is not in the cache,
+// all at once, then the linker.
 
 namespace wirelab {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr auto patience = std::chrono::seconds(60);   // for the whole build; processor time runs out first, unless ...
-constexpr auto most_cpu = std::chrono::seconds(20);   // of one compiler
-constexpr std::uint64_t most_memory = 2ull << 30;     // bytes, of one compiler
-constexpr std::uint64_t most_file = 64ull << 20;      // bytes, of one object, one program, one log
-constexpr std::size_t most_diagnostics = 256 << 10;   // bytes kept of what the compiler says
+constexpr auto patience =
+    std::chrono::seconds(60);  // for the whole build; processor time runs out first, unless ...
+constexpr auto most_cpu = std::chrono::seconds(20);  // of one compiler
+constexpr std::uint64_t most_memory = 2ull << 30;    // bytes, of one compiler
+constexpr std::uint64_t most_file = 64ull << 20;     // bytes, of one object, one program, one log
+constexpr std::size_t most_diagnostics = 256 << 10;  // bytes kept of what the compiler says
 
 struct Source {
   std::string name;
@@ -65,7 +67,8 @@ Sources read_sources(const Lab& lab, const fs::path& student_folder) {
   return result;
 }
 
-/// An object depends on its own file, on every header of the lab, and on other units only when it includes one.
+/// An object depends on its own file, on every header of the lab, and on other units only when it includes
+/// one.
 std::string inputs_of(const Source& unit, const std::vector<Source>& all, const std::string& tools) {
   const bool includes_units = unit.text.find(".cc\"") != std::string::npos;
   std::string inputs = fmt::format("{}{}\n{}", tools, unit.name, unit.text);
@@ -107,14 +110,17 @@ std::vector<std::string> link_command(const Toolchain& tools, std::size_t object
 }
 
 /// The script leaves N.log, N.status and N.o for each file it compiles, and link.log, link.status, program.
-std::string build_script(const Toolchain& tools, const std::vector<Unit>& units, const std::vector<std::string>& flags) {
+std::string build_script(const Toolchain& tools, const std::vector<Unit>& units,
+                         const std::vector<std::string>& flags) {
   std::string script = fmt::format("ulimit -v {}\nsum=0\n", most_memory >> 10);
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (units[i].cached) continue;
-    script += fmt::format("{} >/out/{}.log 2>&1 & p{}=$!\n", shell_command(compile_command(tools, flags, units[i].name, i)), i, i);
+    script += fmt::format("{} >/out/{}.log 2>&1 & p{}=$!\n",
+                          shell_command(compile_command(tools, flags, units[i].name, i)), i, i);
   }
   for (std::size_t i = 0; i < units.size(); ++i) {
-    if (!units[i].cached) script += fmt::format("wait $p{0}; s=$?; echo $s >/out/{0}.status; sum=$((sum + s))\n", i);
+    if (!units[i].cached)
+      script += fmt::format("wait $p{0}; s=$?; echo $s >/out/{0}.status; sum=$((sum + s))\n", i);
   }
   script += fmt::format("[ $sum = 0 ] || exit 0\n{} >/out/link.log 2>&1; echo $? >/out/link.status\n",
                         shell_command(link_command(tools, units.size())));
@@ -126,7 +132,8 @@ Sandbox build_sandbox(const Toolbox& toolbox, const Toolchain& tools, const fs::
   sandbox.hostname = "compiler";
   sandbox.directory = "/src";
   // The precompiled header names the headers by the paths that they had outside.
-  for (const fs::path& path : {toolbox.root / "common", tools.prelude, fs::path(tools.prelude).replace_extension(), tools.library}) {
+  for (const fs::path& path :
+       {toolbox.root / "common", tools.prelude, fs::path(tools.prelude).replace_extension(), tools.library}) {
     sandbox.binds.push_back({path, path, false});
   }
   sandbox.binds.push_back({work / "src", "/src", false});
@@ -136,23 +143,27 @@ Sandbox build_sandbox(const Toolbox& toolbox, const Toolchain& tools, const fs::
 
 std::string read_if_there(const fs::path& path) { return fs::exists(path) ? read_file(path) : std::string(); }
 
-/// What a compiler's exit status means beyond "there are errors in the file"; empty when there is nothing to add.
+/// What a compiler's exit status means beyond "there are errors in the file"; empty when there is nothing to
+/// add.
 std::string explain_status(int status, const std::string& log) {
   const int signal = status > 128 ? status - 128 : 0;
   if (signal == SIGXCPU || signal == SIGKILL) {
-    return fmt::format("the compiler was stopped after {} s: does a template or an #include never end?", most_cpu.count());
+    return fmt::format("the compiler was stopped after {} s: does a template or an #include never end?",
+                       most_cpu.count());
   }
-  if (log.find("out of memory") != log.npos || log.find("bad_alloc") != log.npos || log.find("std::length_error") != log.npos) {
+  if (log.find("out of memory") != log.npos || log.find("bad_alloc") != log.npos ||
+      log.find("std::length_error") != log.npos) {
     return fmt::format("the compiler was stopped: it needed more than {} GiB of memory", most_memory >> 30);
   }
-  if (signal == SIGXFSZ) return fmt::format("the compiler was stopped: it wrote more than {} MiB", most_file >> 20);
+  if (signal == SIGXFSZ)
+    return fmt::format("the compiler was stopped: it wrote more than {} MiB", most_file >> 20);
   if (signal != 0) return fmt::format("the compiler crashed with signal {}", signal);
   return {};
 }
 
 struct StepResult {
   bool ok = false;
-  std::string log;   ///< safe to print
+  std::string log;  ///< safe to print
 };
 
 /// What came of compiling one file or of linking; `stem` names the log and the status in the output folder.
@@ -186,17 +197,21 @@ std::string run_script(const Sandbox& sandbox, const std::string& script, Build&
   const RunResult run = run_sandboxed(sandbox, {"/bin/sh", "-c", script}, limits, patience);
   build.cpu_seconds = run.cpu_seconds;
   if (run.ok()) return {};
-  // ... the compiler waits for something that never comes, or the machine has no time for it. Which of them is not
-  // known, so it is not held against the student.
+  // ... the compiler waits for something that never comes, or the machine has no time for it. Which of them
+  // is not known, so it is not held against the student.
   if (run.exit.reason == Exit::Reason::time_limit) {
-    throw std::runtime_error(fmt::format("run the compiler: no end after {} s, of which it computed {:.1f} s", patience.count(), run.cpu_seconds));
+    throw std::runtime_error(fmt::format("run the compiler: no end after {} s, of which it computed {:.1f} s",
+                                         patience.count(), run.cpu_seconds));
   }
-  if (run.exit.reason == Exit::Reason::memory_limit) return fmt::format("it needed more than {} GiB of memory", most_memory >> 30);
-  throw std::runtime_error(fmt::format("run the compiler: {}: {}", run.exit.to_string(), printable(run.errors, 1000)));
+  if (run.exit.reason == Exit::Reason::memory_limit)
+    return fmt::format("it needed more than {} GiB of memory", most_memory >> 30);
+  throw std::runtime_error(
+      fmt::format("run the compiler: {}: {}", run.exit.to_string(), printable(run.errors, 1000)));
 }
 
 /// Takes the results of the script: diagnostics, objects for the cache. True when all files compiled.
-bool collect_objects(const fs::path& out, const std::vector<Unit>& units, const BuildCache& cache, Build& build) {
+bool collect_objects(const fs::path& out, const std::vector<Unit>& units, const BuildCache& cache,
+                     Build& build) {
   bool all = true;
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (units[i].cached) {
@@ -211,7 +226,8 @@ bool collect_objects(const fs::path& out, const std::vector<Unit>& units, const 
   return all;
 }
 
-std::vector<Unit> units_of(const std::vector<Source>& sources, const std::string& tools, const BuildCache& cache) {
+std::vector<Unit> units_of(const std::vector<Source>& sources, const std::string& tools,
+                           const BuildCache& cache) {
   std::vector<Unit> units;
   for (const Source& source : sources) {
     if (!source.is_unit()) continue;
@@ -253,7 +269,8 @@ Build build_program(const Toolbox& toolbox, const Lab& lab, const fs::path& sour
 
   const Toolchain tools = Toolchain::load(toolbox.build);
   const BuildCache cache(cache_folder);
-  const std::vector<Unit> units = units_of(read.files, fmt::format("{}{}\n", tools.stamp(), fmt::join(more_flags, " ")), cache);
+  const std::vector<Unit> units =
+      units_of(read.files, fmt::format("{}{}\n", tools.stamp(), fmt::join(more_flags, " ")), cache);
   std::string program_inputs = "program\n";
   for (const Unit& unit : units) program_inputs += unit.inputs;
   if (const auto whole = cache.find(program_inputs)) {
@@ -265,7 +282,8 @@ Build build_program(const Toolbox& toolbox, const Lab& lab, const fs::path& sour
   const TemporaryFolder work(cache_folder);
   const fs::path out = work.path() / "out";
   stage(work.path(), read.files, units);
-  const std::string stopped = run_script(build_sandbox(toolbox, tools, work.path()), build_script(tools, units, more_flags), build);
+  const std::string stopped =
+      run_script(build_sandbox(toolbox, tools, work.path()), build_script(tools, units, more_flags), build);
   if (!stopped.empty()) {
     build.diagnostics = fmt::format("the compiler was stopped: {}\n", stopped);
     return build;

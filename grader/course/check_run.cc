@@ -34,7 +34,9 @@ Pipe make_pipe() {
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-bool matches(const std::string& name, const std::string& glob) { return fnmatch(glob.c_str(), name.c_str(), 0) == 0; }
+bool matches(const std::string& name, const std::string& glob) {
+  return fnmatch(glob.c_str(), name.c_str(), 0) == 0;
+}
 
 std::vector<std::string> command_line(const std::filesystem::path& executable, const CheckOptions& options) {
   const std::uint64_t seed = options.seed ? *options.seed : std::random_device{}();
@@ -143,7 +145,8 @@ Verdict inconclusive(const CheckInfo& check, const std::string& reason) {
 
 std::vector<const CheckInfo*> chosen_checks(const Lab& lab, const std::vector<std::string>& only) {
   for (const std::string& glob : only) {
-    const bool some = std::ranges::any_of(lab.checks, [&](const CheckInfo& check) { return matches(check.name, glob); });
+    const bool some =
+        std::ranges::any_of(lab.checks, [&](const CheckInfo& check) { return matches(check.name, glob); });
     if (!some) throw std::invalid_argument(fmt::format("check {}: no such check in lab {}", glob, lab.id()));
   }
   std::vector<const CheckInfo*> chosen;
@@ -169,7 +172,8 @@ std::vector<Verdict> run_checks(const Toolbox& toolbox, const Lab& lab, const Ch
     if (!json.is_object()) return;  // stray output
     if (json.contains("started")) {
       if (on_started) on_started(json["started"].get<std::string>());
-    } else if (Verdict verdict = json.get<Verdict>(); lab.find_check(verdict.check) && !has_verdict(verdicts, verdict.check)) {
+    } else if (Verdict verdict = json.get<Verdict>();
+               lab.find_check(verdict.check) && !has_verdict(verdicts, verdict.check)) {
       keep(std::move(verdict));
     }
   });
@@ -180,7 +184,8 @@ std::vector<Verdict> run_checks(const Toolbox& toolbox, const Lab& lab, const Ch
   return verdicts;
 }
 
-std::vector<Verdict> not_judged(const Lab& lab, const std::vector<std::string>& only, const std::string& reason) {
+std::vector<Verdict> not_judged(const Lab& lab, const std::vector<std::string>& only,
+                                const std::string& reason) {
   std::vector<Verdict> verdicts;
   for (const CheckInfo* check : chosen_checks(lab, only)) verdicts.push_back(inconclusive(*check, reason));
   return verdicts;
@@ -204,7 +209,8 @@ Score score(const Lab& lab, const std::vector<Verdict>& verdicts) {
 Caption caption_of(const Lab& lab, const Verdict& verdict, const std::string& rerun) {
   Caption caption;
   caption.title = verdict.check;
-  if (!rerun.empty()) caption.rerun = fmt::format("{} --only {} --seed {}", rerun, verdict.check, verdict.seed);
+  if (!rerun.empty())
+    caption.rerun = fmt::format("{} --only {} --seed {}", rerun, verdict.check, verdict.seed);
   const CheckInfo* check = lab.find_check(verdict.check);
   if (!check) return caption;
   caption.title = check->title;

@@ -53,9 +53,11 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
-  const Descriptor fd(must(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), "write", path.string()));
+  const Descriptor fd(
+      must(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), "write", path.string()));
   while (!bytes.empty()) {
-    bytes.remove_prefix(static_cast<std::size_t>(must(write(fd.get(), bytes.data(), bytes.size()), "write", path.string())));
+    bytes.remove_prefix(
+        static_cast<std::size_t>(must(write(fd.get(), bytes.data(), bytes.size()), "write", path.string())));
   }
 }
 

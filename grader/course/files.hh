@@ -22,14 +22,15 @@ class TemporaryFolder {
 /// The whole of a file. Throws std::system_error.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes a new file. Throws std::system_error, `write PATH: No space left on device`; a part may then be there.
+/// Writes a new file. Throws std::system_error, `write PATH: No space left on device`; a part may then be
+/// there.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 /// Writes a file all at once: after any failure the old one is still there, whole. Throws std::system_error.
 void replace_file(const std::filesystem::path& path, std::string_view bytes);
 
-/// Puts a file at `to` all at once, or leaves what was there: `from` is linked, or copied where it cannot be, and
-/// renamed. Throws std::system_error.
+/// Puts a file at `to` all at once, or leaves what was there: `from` is linked, or copied where it cannot be,
+/// and renamed. Throws std::system_error.
 void place_file(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace wirelab

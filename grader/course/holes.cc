@@ -42,7 +42,7 @@ std::size_t end_of_hole(const Lines& lines, std::size_t line) {
 
 /// Lines between two holes: they stand in the solution as they are, one after the other.
 struct Fixed {
-  std::size_t first;   ///< number of the first line, from 0
+  std::size_t first;  ///< number of the first line, from 0
   Lines lines;
 };
 
@@ -67,8 +67,8 @@ std::size_t same_lines(const Lines& part, const Lines& solution, std::size_t at)
 }
 
 std::string complaint(const Fixed& part, std::size_t same) {
-  return fmt::format("line {} of the skeleton is not in the solution, or not in its place: {}", part.first + same + 1,
-                     part.lines[same]);
+  return fmt::format("line {} of the skeleton is not in the solution, or not in its place: {}",
+                     part.first + same + 1, part.lines[same]);
 }
 
 }  // namespace
@@ -81,7 +81,8 @@ std::string difference_outside_holes(std::string_view skeleton_text, std::string
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const Lines& lines = parts[i].lines;
     // What stands before the first hole is at the beginning, what stands after the last at the end.
-    if (i + 1 == parts.size() && i > 0 && solution.size() >= at + lines.size()) at = solution.size() - lines.size();
+    if (i + 1 == parts.size() && i > 0 && solution.size() >= at + lines.size())
+      at = solution.size() - lines.size();
     std::size_t best = same_lines(lines, solution, at);
     while (i > 0 && i + 1 < parts.size() && best < lines.size() && at + lines.size() < solution.size()) {
       best = std::max(best, same_lines(lines, solution, ++at));
@@ -90,7 +91,8 @@ std::string difference_outside_holes(std::string_view skeleton_text, std::string
     if (best < lines.size()) return complaint(parts[i], best);
     at += lines.size();
   }
-  if (at < solution.size()) return fmt::format("line {} of the solution is not in the skeleton: {}", at + 1, solution[at]);
+  if (at < solution.size())
+    return fmt::format("line {} of the solution is not in the skeleton: {}", at + 1, solution[at]);
   return {};
 }
 

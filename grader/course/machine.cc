@@ -1,7 +1,7 @@
 #include "grader/course/machine.hh"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -25,7 +25,7 @@ namespace {
 
 /// What became of an attempt in a process of its own; `said` is empty when it worked.
 struct Attempt {
-  int error = 0;      ///< errno, where there was one
+  int error = 0;  ///< errno, where there was one
   std::string said;
 };
 
@@ -75,8 +75,12 @@ long sysctl(const std::string& name) {
 }
 
 NamespaceFacts gather_facts(int error) {
-  NamespaceFacts facts{error, sysctl("user/max_user_namespaces"), sysctl("user/max_net_namespaces"),
-                       sysctl("kernel/unprivileged_userns_clone"), sysctl("kernel/apparmor_restrict_unprivileged_userns"), false};
+  NamespaceFacts facts{error,
+                       sysctl("user/max_user_namespaces"),
+                       sysctl("user/max_net_namespaces"),
+                       sysctl("kernel/unprivileged_userns_clone"),
+                       sysctl("kernel/apparmor_restrict_unprivileged_userns"),
+                       false};
   facts.in_container = access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0 ||
                        std::getenv("container") != nullptr;
   return facts;
@@ -84,7 +88,9 @@ NamespaceFacts gather_facts(int error) {
 
 /// The command that sets a variable now, and the one that keeps it set.
 std::string set_sysctl(const std::string& name, long value) {
-  return fmt::format("sudo sysctl -w {0}={1}    (and for good: echo {0}={1} | sudo tee /etc/sysctl.d/60-wirelab.conf)", name, value);
+  return fmt::format(
+      "sudo sysctl -w {0}={1}    (and for good: echo {0}={1} | sudo tee /etc/sysctl.d/60-wirelab.conf)", name,
+      value);
 }
 
 void try_hosts() {
@@ -103,7 +109,9 @@ void try_cable() {
 
 void try_sandbox() {
   const RunResult run = run_sandboxed(Sandbox{}, {"/bin/true"}, Limits{}, std::chrono::seconds(10));
-  if (!run.ok()) throw std::runtime_error(fmt::format("run /bin/true in a sandbox: {} {}", run.exit.to_string(), run.errors));
+  if (!run.ok())
+    throw std::runtime_error(
+        fmt::format("run /bin/true in a sandbox: {} {}", run.exit.to_string(), run.errors));
 }
 
 void try_seccomp_notification() {
@@ -134,7 +142,8 @@ bool on_path(const std::string& program) {
 
 Finding tshark() {
   const bool ok = on_path("tshark") || on_path("wireshark");
-  return {"tshark or Wireshark", ok, true, ok ? "" : "not on the PATH", ok ? "" : "to look into captures: sudo apt-get install wireshark"};
+  return {"tshark or Wireshark", ok, true, ok ? "" : "not on the PATH",
+          ok ? "" : "to look into captures: sudo apt-get install wireshark"};
 }
 
 }  // namespace
@@ -145,13 +154,16 @@ std::string namespace_remedy(const NamespaceFacts& facts) {
   if (facts.unprivileged_clone == 0) return set_sysctl("kernel.unprivileged_userns_clone", 1);
   if (facts.apparmor_restricts == 1) return set_sysctl("kernel.apparmor_restrict_unprivileged_userns", 0);
   if (facts.error == ENOSPC || facts.error == EUSERS) {
-    return "there are too many namespaces already, or too many within each other: end some containers and try again";
+    return "there are too many namespaces already, or too many within each other: end some containers and "
+           "try again";
   }
   if (facts.in_container) {
-    return "the container forbids it: start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+    return "the container forbids it: start it with --security-opt seccomp=unconfined --security-opt "
+           "apparmor=unconfined "
            "--security-opt systempaths=unconfined";
   }
-  return "something forbids it (a container, a seccomp filter, a chroot): run wirelab on the machine itself, or in a virtual machine";
+  return "something forbids it (a container, a seccomp filter, a chroot): run wirelab on the machine itself, "
+         "or in a virtual machine";
 }
 
 Finding examine_namespaces() {
@@ -166,18 +178,22 @@ Finding examine_namespaces() {
 std::vector<Finding> examine_machine(const Toolbox& toolbox) {
   std::vector<Finding> found = {examine_namespaces()};
   if (found.front().ok) {
-    found.push_back(finding("hosts with settings of their own", try_hosts,
-                            "/proc/sys must be writable: in a container, --security-opt systempaths=unconfined"));
+    found.push_back(
+        finding("hosts with settings of their own", try_hosts,
+                "/proc/sys must be writable: in a container, --security-opt systempaths=unconfined"));
     found.push_back(finding("cables between hosts (veth, packet sockets)", try_cable,
                             "the kernel needs veth and AF_PACKET: sudo modprobe veth af_packet"));
-    found.push_back(finding("sandbox (bubblewrap)", try_sandbox,
-                            "sudo apt-get install bubblewrap; in a container, --security-opt systempaths=unconfined"));
+    found.push_back(
+        finding("sandbox (bubblewrap)", try_sandbox,
+                "sudo apt-get install bubblewrap; in a container, --security-opt systempaths=unconfined"));
   }
   found.push_back(finding("faults in system calls (seccomp notification)", try_seccomp_notification,
                           "a kernel with CONFIG_SECCOMP_FILTER, 5.0 or newer"));
   found.push_back(finding("a look at a program's sockets (pidfd_getfd)", try_descriptors,
                           "a kernel 5.6 or newer; in a container, --security-opt seccomp=unconfined"));
-  found.push_back(finding("compiler for your programs", [&] { try_compiler(toolbox); }, "sudo apt-get install clang, then ./wirelab again"));
+  found.push_back(finding(
+      "compiler for your programs", [&] { try_compiler(toolbox); },
+      "sudo apt-get install clang, then ./wirelab again"));
   found.push_back(tshark());
   return found;
 }

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <concepts>
 #include <set>
 #include <stdexcept>
-#include <toml++/toml.h>
 
 namespace wirelab {
 namespace {
@@ -15,7 +15,8 @@ namespace {
 constexpr int core_points = 100;
 constexpr std::size_t fewest_hints = 3;
 
-/// One table of a manifest. Every complaint names the file and the line; a key that nobody asked for is one too.
+/// One table of a manifest. Every complaint names the file and the line; a key that nobody asked for is one
+/// too.
 class Table {
  public:
   Table(const std::filesystem::path& file, const toml::table& table) : file_(file), table_(table) {}
@@ -54,7 +55,8 @@ class Table {
     const toml::node& node = require(key);
     std::vector<Table> result;
     for (const toml::node& element : array(node, key)) {
-      if (!element.is_table()) fail_at(element, fmt::format("key '{}' must be a list of tables, [[{}]]", key, key));
+      if (!element.is_table())
+        fail_at(element, fmt::format("key '{}' must be a list of tables, [[{}]]", key, key));
       result.emplace_back(file_, *element.as_table());
     }
     return result;
@@ -62,7 +64,8 @@ class Table {
 
   void refuse_unknown_keys() const {
     for (const auto& [key, node] : table_) {
-      if (!known_.contains(std::string(key.str()))) fail_at(node, fmt::format("key '{}' is not known", key.str()));
+      if (!known_.contains(std::string(key.str())))
+        fail_at(node, fmt::format("key '{}' is not known", key.str()));
     }
   }
 
@@ -72,9 +75,12 @@ class Table {
 
   template <typename Value>
   static constexpr const char* kind() {
-    if constexpr (std::same_as<Value, int>) return "a whole number";
-    else if constexpr (std::same_as<Value, bool>) return "true or false";
-    else return "a text";
+    if constexpr (std::same_as<Value, int>)
+      return "a whole number";
+    else if constexpr (std::same_as<Value, bool>)
+      return "true or false";
+    else
+      return "a text";
   }
 
   const toml::node& require(const char* key) {
@@ -116,9 +122,12 @@ CheckInfo read_check(Table table, const Lab& lab) {
   check.slide = full_slide(table.get("slide", std::string()), lab.slides);
   table.refuse_unknown_keys();
   if (lab.find_check(check.name)) table.fail(fmt::format("check '{}' is there twice", check.name));
-  if (check.stretch && check.points != 0) table.fail(fmt::format("stretch check '{}' has points", check.name));
-  if (check.stretch && check.badge.empty()) table.fail(fmt::format("stretch check '{}' has no badge", check.name));
-  if (!check.stretch && check.points < 1) table.fail(fmt::format("core check '{}' has no points", check.name));
+  if (check.stretch && check.points != 0)
+    table.fail(fmt::format("stretch check '{}' has points", check.name));
+  if (check.stretch && check.badge.empty())
+    table.fail(fmt::format("stretch check '{}' has no badge", check.name));
+  if (!check.stretch && check.points < 1)
+    table.fail(fmt::format("core check '{}' has no points", check.name));
   return check;
 }
 
@@ -168,11 +177,13 @@ const CheckInfo* Lab::find_check(std::string_view name) const {
 const Lab& Course::find(std::string_view name) const {
   for (const Lab& lab : labs) {
     const std::string number = std::to_string(lab.number);
-    if (name == number || name == fmt::format("{:02}", lab.number) || name == lab.slug || name == lab.id()) return lab;
+    if (name == number || name == fmt::format("{:02}", lab.number) || name == lab.slug || name == lab.id())
+      return lab;
   }
   std::vector<std::string> known;
   for (const Lab& lab : labs) known.push_back(fmt::format("{:02}", lab.number));
-  throw std::invalid_argument(fmt::format("lab {}: no such lab (there are {})", name, fmt::join(known, ", ")));
+  throw std::invalid_argument(
+      fmt::format("lab {}: no such lab (there are {})", name, fmt::join(known, ", ")));
 }
 
 Lab load_lab(const std::filesystem::path& manifest) {
@@ -191,7 +202,8 @@ Lab load_lab(const std::filesystem::path& manifest) {
   for (Table& check : table.tables("check")) lab.checks.push_back(read_check(check, lab));
   table.refuse_unknown_keys();
   if (lab.folder.filename() != lab.id()) {
-    table.fail(fmt::format("number and slug make '{}', but the folder is '{}'", lab.id(), lab.folder.filename().string()));
+    table.fail(fmt::format("number and slug make '{}', but the folder is '{}'", lab.id(),
+                           lab.folder.filename().string()));
   }
   judge(table, lab);
   return lab;

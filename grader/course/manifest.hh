@@ -9,13 +9,13 @@ namespace wirelab {
 
 /// One check, as the manifest presents it. The code is the test of the same name in the lab's checks.cc.
 struct CheckInfo {
-  std::string name;      ///< `client_doubles_its_patience_after_every_silent_try`
-  std::string title;     ///< a sentence that says what holds
-  int points = 0;        ///< core checks: at least 1, all together 100; stretch: 0
+  std::string name;   ///< `client_doubles_its_patience_after_every_silent_try`
+  std::string title;  ///< a sentence that says what holds
+  int points = 0;     ///< core checks: at least 1, all together 100; stretch: 0
   bool stretch = false;
-  std::string badge;     ///< stretch: what one earns
+  std::string badge;         ///< stretch: what one earns
   std::string concept_name;  ///< "exponential backoff"
-  std::string slide;     ///< where the deck explains it: `slides/05-unreliable-udp.md#backoff`
+  std::string slide;         ///< where the deck explains it: `slides/05-unreliable-udp.md#backoff`
 };
 
 /// A lab, read from labs/NN-slug/lab.toml:
@@ -46,15 +46,15 @@ struct CheckInfo {
 /// Keys may be left out only where the members below say so. A key that is not known is an error.
 struct Lab {
   int number = 0;
-  std::string slug;                 ///< `unreliable-udp`
+  std::string slug;  ///< `unreliable-udp`
   std::string title;
-  std::string program;              ///< name of the executable: `unreliable_udp`
-  std::vector<std::string> files;   ///< what the student writes and hands in
-  std::vector<std::string> given;   ///< what the lab provides beside it: `main.cc`, `unreliable_udp.hh`
-  std::vector<std::string> hints;   ///< in the order to give them
-  std::string slides;               ///< path of the deck, from the course's root
+  std::string program;             ///< name of the executable: `unreliable_udp`
+  std::vector<std::string> files;  ///< what the student writes and hands in
+  std::vector<std::string> given;  ///< what the lab provides beside it: `main.cc`, `unreliable_udp.hh`
+  std::vector<std::string> hints;  ///< in the order to give them
+  std::string slides;              ///< path of the deck, from the course's root
   std::vector<CheckInfo> checks;
-  std::filesystem::path folder;     ///< labs/NN-slug, absolute
+  std::filesystem::path folder;  ///< labs/NN-slug, absolute
 
   /// `05-unreliable-udp`: the name of its folder everywhere.
   [[nodiscard]] std::string id() const;
@@ -71,8 +71,8 @@ struct Course {
   [[nodiscard]] const Lab& find(std::string_view name) const;
 };
 
-/// Reads one manifest. Throws std::runtime_error naming file, line and what is wrong (a missing key, a name twice,
-/// core points that do not add up to 100, fewer than three hints).
+/// Reads one manifest. Throws std::runtime_error naming file, line and what is wrong (a missing key, a name
+/// twice, core points that do not add up to 100, fewer than three hints).
 Lab load_lab(const std::filesystem::path& manifest);
 
 /// Reads every labs/*/lab.toml under `root`.

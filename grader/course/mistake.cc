@@ -30,7 +30,8 @@ std::map<std::string, std::string> read_headers(const fs::path& patch) {
   if (!file) throw_errno("open", patch.string());
   std::map<std::string, std::string> headers;
   std::string last;
-  for (std::string line; std::getline(file, line) && !line.starts_with("---") && !line.starts_with("diff ");) {
+  for (std::string line;
+       std::getline(file, line) && !line.starts_with("---") && !line.starts_with("diff ");) {
     const auto colon = line.find(':');
     if (line.starts_with(' ') && !last.empty()) {
       headers[last] += " " + trimmed(line);
@@ -61,16 +62,26 @@ Mistake load_mistake(const fs::path& patch, const Lab& lab) {
     }
     return found->second;
   };
-  Mistake mistake{patch.stem().string(), header("Title"), header("Misunderstanding"), split_at_commas(header("Caught-by")), patch};
+  Mistake mistake{patch.stem().string(), header("Title"), header("Misunderstanding"),
+                  split_at_commas(header("Caught-by")), patch};
   for (const std::string& check : mistake.caught_by) {
-    if (!lab.find_check(check)) throw std::runtime_error(fmt::format("{}: lab {} has no check '{}'", patch.string(), lab.id(), check));
+    if (!lab.find_check(check))
+      throw std::runtime_error(fmt::format("{}: lab {} has no check '{}'", patch.string(), lab.id(), check));
   }
   return mistake;
 }
 
 /// patch(1), silently and without questions; its exit status.
 int run_patch(const fs::path& patch, const fs::path& folder) {
-  std::vector<std::string> words = {"patch", "-p1", "--batch", "--silent", "--no-backup-if-mismatch", "-d", folder.string(), "-i", fs::absolute(patch).string()};
+  std::vector<std::string> words = {"patch",
+                                    "-p1",
+                                    "--batch",
+                                    "--silent",
+                                    "--no-backup-if-mismatch",
+                                    "-d",
+                                    folder.string(),
+                                    "-i",
+                                    fs::absolute(patch).string()};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -102,7 +113,8 @@ std::vector<Mistake> load_mistakes(const fs::path& root, const Lab& lab) {
 }
 
 void make_mistake(const fs::path& root, const Lab& lab, const Mistake& mistake, const fs::path& folder) {
-  for (const std::string& name : lab.files) fs::copy_file(root / "solutions" / lab.id() / name, folder / name);
+  for (const std::string& name : lab.files)
+    fs::copy_file(root / "solutions" / lab.id() / name, folder / name);
   if (run_patch(mistake.patch, folder) != 0) {
     throw std::runtime_error(fmt::format("{}: does not fit the solution any more", mistake.patch.string()));
   }

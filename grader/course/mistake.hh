@@ -18,21 +18,23 @@ namespace wirelab {
 ///     +++ b/unreliable_client.cc
 ///     ...
 ///
-/// A line that begins with a blank goes on with the one before. `Caught-by` names one check or several, with commas.
+/// A line that begins with a blank goes on with the one before. `Caught-by` names one check or several, with
+/// commas.
 struct Mistake {
-  std::string name;                       ///< of the file, without `.patch`
+  std::string name;  ///< of the file, without `.patch`
   std::string title;
   std::string misunderstanding;
-  std::vector<std::string> caught_by;     ///< every one of these fails
+  std::vector<std::string> caught_by;  ///< every one of these fails
   std::filesystem::path patch;
 };
 
-/// The mistakes of a lab, by name. Throws std::runtime_error naming file and reason: a header that is missing, a
-/// check that the lab does not have.
+/// The mistakes of a lab, by name. Throws std::runtime_error naming file and reason: a header that is
+/// missing, a check that the lab does not have.
 std::vector<Mistake> load_mistakes(const std::filesystem::path& root, const Lab& lab);
 
-/// Puts the solution with the mistake into `folder`, which must be empty. Throws std::runtime_error when the patch does
-/// not fit.
-void make_mistake(const std::filesystem::path& root, const Lab& lab, const Mistake& mistake, const std::filesystem::path& folder);
+/// Puts the solution with the mistake into `folder`, which must be empty. Throws std::runtime_error when the
+/// patch does not fit.
+void make_mistake(const std::filesystem::path& root, const Lab& lab, const Mistake& mistake,
+                  const std::filesystem::path& folder);
 
 }  // namespace wirelab

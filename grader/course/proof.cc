@@ -47,7 +47,8 @@ std::vector<std::string> core_checks(const Lab& lab) {
   return names;
 }
 
-std::vector<Verdict> check(const Bench& bench, const fs::path& program, const std::vector<std::string>& only) {
+std::vector<Verdict> check(const Bench& bench, const fs::path& program,
+                           const std::vector<std::string>& only) {
   CheckOptions options;
   options.command = {program.string()};
   options.only = only;
@@ -59,7 +60,9 @@ std::vector<Verdict> check(const Bench& bench, const fs::path& program, const st
 Proof undecided(const std::vector<Verdict>& verdicts) {
   for (const Verdict& verdict : verdicts) {
     if (verdict.outcome == Outcome::inconclusive) {
-      return {Outcome::inconclusive, fmt::format("{} could not be judged: {}", verdict.check, verdict.reason), {}};
+      return {Outcome::inconclusive,
+              fmt::format("{} could not be judged: {}", verdict.check, verdict.reason),
+              {}};
     }
   }
   return {};
@@ -68,32 +71,37 @@ Proof undecided(const std::vector<Verdict>& verdicts) {
 Proof compiles_without_warnings(const Bench& bench, const fs::path& sources) {
   const TemporaryFolder work(bench.options.work);
   const auto strict = Toolchain::load(bench.toolbox.build).strict;
-  const std::string trouble =
-      trouble_with(build_program(bench.toolbox, bench.lab, sources, work.path() / bench.lab.program, bench.options.cache, strict));
+  const std::string trouble = trouble_with(build_program(
+      bench.toolbox, bench.lab, sources, work.path() / bench.lab.program, bench.options.cache, strict));
   return trouble.empty() ? Proof{} : refuted(trouble);
 }
 
 /// Builds what is in `sources` and runs these checks on it; `judge` says what the verdicts prove.
 template <typename Judge>
-Proof build_and_check(const Bench& bench, const fs::path& sources, const std::vector<std::string>& only, Judge judge) {
+Proof build_and_check(const Bench& bench, const fs::path& sources, const std::vector<std::string>& only,
+                      Judge judge) {
   const TemporaryFolder work(bench.options.work);
-  const Build build = build_program(bench.toolbox, bench.lab, sources, work.path() / bench.lab.program, bench.options.cache);
+  const Build build =
+      build_program(bench.toolbox, bench.lab, sources, work.path() / bench.lab.program, bench.options.cache);
   if (const std::string trouble = trouble_with(build); !trouble.empty()) return refuted(trouble);
   return judge(check(bench, build.program, only));
 }
 
 Proof fails_every_core_check(const Bench& bench) {
-  return build_and_check(bench, bench.lab.folder, core_checks(bench.lab), [](const std::vector<Verdict>& verdicts) {
-    const auto passed = names_with(verdicts, Outcome::passed);
-    return passed.empty() ? undecided(verdicts) : refuted(fmt::format("it passes {}", fmt::join(passed, ", ")));
-  });
+  return build_and_check(
+      bench, bench.lab.folder, core_checks(bench.lab), [](const std::vector<Verdict>& verdicts) {
+        const auto passed = names_with(verdicts, Outcome::passed);
+        return passed.empty() ? undecided(verdicts)
+                              : refuted(fmt::format("it passes {}", fmt::join(passed, ", ")));
+      });
 }
 
 Proof passes_everything(const Bench& bench) {
   return build_and_check(bench, bench.solution(), {}, [](const std::vector<Verdict>& verdicts) {
     for (const Verdict& verdict : verdicts) {
       if (verdict.outcome != Outcome::failed) continue;
-      return refuted(fmt::format("it fails {} (seed {}): expected {}; {}", verdict.check, verdict.seed, verdict.expected, verdict.actual));
+      return refuted(fmt::format("it fails {} (seed {}): expected {}; {}", verdict.check, verdict.seed,
+                                 verdict.expected, verdict.actual));
     }
     return undecided(verdicts);
   });
@@ -101,7 +109,8 @@ Proof passes_everything(const Bench& bench) {
 
 Proof differs_in_holes_only(const Bench& bench) {
   for (const std::string& name : bench.lab.files) {
-    const std::string difference = difference_outside_holes(read_file(bench.lab.folder / name), read_file(bench.solution() / name));
+    const std::string difference =
+        difference_outside_holes(read_file(bench.lab.folder / name), read_file(bench.solution() / name));
     if (!difference.empty()) return refuted(name + ": " + difference);
   }
   return {};
@@ -124,13 +133,16 @@ Proof mistake_is_caught(const Bench& bench, const Mistake& mistake) {
   const TemporaryFolder work(bench.options.work);
   make_mistake(bench.toolbox.root, bench.lab, mistake, work.path());
   const auto only = bench.options.all_checks ? std::vector<std::string>() : mistake.caught_by;
-  return build_and_check(bench, work.path(), only, [&](const std::vector<Verdict>& verdicts) { return caught(mistake, verdicts); });
+  return build_and_check(bench, work.path(), only,
+                         [&](const std::vector<Verdict>& verdicts) { return caught(mistake, verdicts); });
 }
 
 Proof every_core_check_catches(const Lab& lab, const std::vector<Mistake>& mistakes) {
   std::vector<std::string> idle;
   for (const std::string& name : core_checks(lab)) {
-    const auto catches = [&](const Mistake& mistake) { return std::ranges::count(mistake.caught_by, name) > 0; };
+    const auto catches = [&](const Mistake& mistake) {
+      return std::ranges::count(mistake.caught_by, name) > 0;
+    };
     if (std::ranges::none_of(mistakes, catches)) idle.push_back(name);
   }
   return idle.empty() ? Proof{} : refuted(fmt::format("no mistake names {}", fmt::join(idle, ", ")));
@@ -156,12 +168,16 @@ std::vector<Claim> claims_of(const Toolbox& toolbox, const Lab& lab, const Proof
   const auto claim = [&](std::string text, std::function<Proof()> prove) {
     claims.push_back({lab.id(), std::move(text), guarded(std::move(prove))});
   };
-  claim("the skeleton compiles without warnings", [=] { return compiles_without_warnings(*bench, bench->lab.folder); });
-  claim("the solution compiles without warnings", [=] { return compiles_without_warnings(*bench, bench->solution()); });
-  claim("the solution differs from the skeleton only in its holes", [=] { return differs_in_holes_only(*bench); });
+  claim("the skeleton compiles without warnings",
+        [=] { return compiles_without_warnings(*bench, bench->lab.folder); });
+  claim("the solution compiles without warnings",
+        [=] { return compiles_without_warnings(*bench, bench->solution()); });
+  claim("the solution differs from the skeleton only in its holes",
+        [=] { return differs_in_holes_only(*bench); });
   claim("the skeleton fails every core check", [=] { return fails_every_core_check(*bench); });
   claim("the solution passes every check", [=] { return passes_everything(*bench); });
-  claim("every core check is named by a mistake", [=] { return every_core_check_catches(bench->lab, mistakes); });
+  claim("every core check is named by a mistake",
+        [=] { return every_core_check_catches(bench->lab, mistakes); });
   for (const Mistake& mistake : mistakes) {
     claim(fmt::format("{} is caught by {}", mistake.name, fmt::join(mistake.caught_by, ", ")),
           [=] { return mistake_is_caught(*bench, mistake); });

@@ -14,28 +14,28 @@ namespace wirelab {
 /// What came of trying a claim: it holds (passed), it does not (failed), or it could not be judged.
 struct Proof {
   Outcome outcome = Outcome::passed;
-  std::string detail;                    ///< why it does not hold
-  std::vector<std::string> caught_by;    ///< of a mistake: the checks that failed, of those that were run
+  std::string detail;                  ///< why it does not hold
+  std::vector<std::string> caught_by;  ///< of a mistake: the checks that failed, of those that were run
 };
 
 /// Something that must hold of the course.
 struct Claim {
-  std::string lab;        ///< 05-unreliable-udp
-  std::string text;       ///< "the skeleton fails every core check"
-  std::function<Proof()> prove;   ///< may be called by any thread
+  std::string lab;               ///< 05-unreliable-udp
+  std::string text;              ///< "the skeleton fails every core check"
+  std::function<Proof()> prove;  ///< may be called by any thread
 };
 
 struct ProofOptions {
-  std::filesystem::path work;    ///< folder for programs
-  std::filesystem::path cache;   ///< of compiled files
-  bool all_checks = false;       ///< run every check on every mistake, not only those that must catch it
-  unsigned jobs = 0;             ///< checks at once, of each claim
+  std::filesystem::path work;   ///< folder for programs
+  std::filesystem::path cache;  ///< of compiled files
+  bool all_checks = false;      ///< run every check on every mistake, not only those that must catch it
+  unsigned jobs = 0;            ///< checks at once, of each claim
 };
 
-/// All that must hold of a lab: the skeleton compiles without a warning and fails every core check; the solution does,
-/// and passes everything, and differs from the skeleton only in its holes; every catalogued mistake is caught by the
-/// checks that it names; every core check has a mistake that it catches. Throws std::runtime_error when the catalogue
-/// of mistakes cannot be read.
+/// All that must hold of a lab: the skeleton compiles without a warning and fails every core check; the
+/// solution does, and passes everything, and differs from the skeleton only in its holes; every catalogued
+/// mistake is caught by the checks that it names; every core check has a mistake that it catches. Throws
+/// std::runtime_error when the catalogue of mistakes cannot be read.
 std::vector<Claim> claims_of(const Toolbox& toolbox, const Lab& lab, const ProofOptions& options);
 
 }  // namespace wirelab

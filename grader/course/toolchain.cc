@@ -26,7 +26,8 @@ nlohmann::json read_json(const std::filesystem::path& path) {
 std::string file_stamp(const std::filesystem::path& path) {
   struct stat status {};
   must(stat(path.c_str(), &status), "look at", path.string());
-  return fmt::format("{} {} {}.{:09}\n", path.string(), status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  return fmt::format("{} {} {}.{:09}\n", path.string(), status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec);
 }
 
 }  // namespace
@@ -45,6 +46,8 @@ Toolchain Toolchain::load(const std::filesystem::path& build) {
   return result;
 }
 
-std::string Toolchain::stamp() const { return description + "\n" + file_stamp(prelude) + file_stamp(library); }
+std::string Toolchain::stamp() const {
+  return description + "\n" + file_stamp(prelude) + file_stamp(library);
+}
 
 }  // namespace wirelab

@@ -10,15 +10,19 @@
 namespace wirelab {
 namespace {
 
-constexpr std::size_t indent = 4;         // of everything below the first line
+constexpr std::size_t indent = 4;  // of everything below the first line
 constexpr std::size_t most_steps = 14;
-constexpr std::size_t most_lines = 8;     // of what a program printed
+constexpr std::size_t most_lines = 8;  // of what a program printed
 
 std::string margin(std::size_t width = indent) { return std::string(width, ' '); }
 
-std::string points(const Caption& caption) { return fmt::format("{} point{}", caption.points, caption.points == 1 ? "" : "s"); }
+std::string points(const Caption& caption) {
+  return fmt::format("{} point{}", caption.points, caption.points == 1 ? "" : "s");
+}
 
-std::string worth(const Caption& caption) { return caption.badge.empty() ? points(caption) : "badge: " + caption.badge; }
+std::string worth(const Caption& caption) {
+  return caption.badge.empty() ? points(caption) : "badge: " + caption.badge;
+}
 
 std::string mark(Outcome outcome, const Style& style) {
   if (outcome == Outcome::passed) return style.green(style.glyph("✓", "ok  "));
@@ -42,7 +46,8 @@ std::string step_lines(const Verdict& verdict, const Style& style) {
   std::string text = margin() + "What happened:\n";
   const std::size_t count = verdict.steps.size();
   const std::size_t left_out = count > most_steps ? count - most_steps : 0;
-  if (left_out > 0) text += fmt::format("{}      {} {} earlier steps\n", margin(), style.glyph("…", "..."), left_out);
+  if (left_out > 0)
+    text += fmt::format("{}      {} {} earlier steps\n", margin(), style.glyph("…", "..."), left_out);
   for (std::size_t i = left_out; i < count; ++i) {
     const bool last = i + 1 == count && verdict.outcome == Outcome::failed;
     std::string line = fmt::format("{:>3}. {:7.3f} s  {}", i + 1, verdict.steps[i].time,
@@ -65,15 +70,18 @@ std::string quoted(std::string_view what, std::string_view printed, const Style&
     printed.remove_prefix(end + 1);
   }
   const std::size_t left_out = lines.size() > most_lines ? lines.size() - most_lines : 0;
-  std::string text = fmt::format("{}  {}{}\n", margin(), what, left_out ? fmt::format(" (the last {} lines)", most_lines) : "");
+  std::string text = fmt::format("{}  {}{}\n", margin(), what,
+                                 left_out ? fmt::format(" (the last {} lines)", most_lines) : "");
   for (std::size_t i = left_out; i < lines.size(); ++i) {
-    text += fmt::format("{}  {} {}\n", margin(), style.glyph("│", "|"), shorten_to(lines[i], style.width - indent - 4, style));
+    text += fmt::format("{}  {} {}\n", margin(), style.glyph("│", "|"),
+                        shorten_to(lines[i], style.width - indent - 4, style));
   }
   return text;
 }
 
 std::string program_lines(const ProgramRecord& program, const Style& style) {
-  return fmt::format("{}{}\n{}  {}\n{}{}", margin(), wrap(fmt::format("On {}: {}", program.host, program.command), style.width, indent + 4),
+  return fmt::format("{}{}\n{}  {}\n{}{}", margin(),
+                     wrap(fmt::format("On {}: {}", program.host, program.command), style.width, indent + 4),
                      margin(), program.end, quoted("it printed", program.output, style),
                      quoted("on standard error", program.errors, style));
 }
@@ -97,7 +105,10 @@ std::string pointers(const Verdict& verdict, const Caption& caption, const Style
   std::string text;
   if (!verdict.cause.empty()) text += labelled("likely", verdict.cause, style);
   if (!caption.concept_name.empty()) {
-    text += labelled("concept", caption.slide.empty() ? caption.concept_name : fmt::format("{}: {}", caption.concept_name, caption.slide), style);
+    text += labelled("concept",
+                     caption.slide.empty() ? caption.concept_name
+                                           : fmt::format("{}: {}", caption.concept_name, caption.slide),
+                     style);
   }
   if (!verdict.evidence.empty()) text += labelled_line("packets", captures_in(verdict.evidence));
   if (!caption.rerun.empty()) text += labelled_line("again", caption.rerun);
@@ -128,16 +139,19 @@ std::string unwritten_part(const Verdict& verdict) {
 
 std::string verdict_line(const Verdict& verdict, const Caption& caption, const Style& style) {
   constexpr std::size_t right_column = 10;
-  const std::string prize = fmt::format("{:>{}}", caption.badge.empty() ? points(caption) : "badge", right_column);
+  const std::string prize =
+      fmt::format("{:>{}}", caption.badge.empty() ? points(caption) : "badge", right_column);
   const std::size_t room = style.width - right_column - 9;
   const std::string title = shorten_to(caption.title, room, style);
-  return fmt::format("  {} {}{} {}", mark(verdict.outcome, style), title, std::string(room - columns(title), ' '),
+  return fmt::format("  {} {}{} {}", mark(verdict.outcome, style), title,
+                     std::string(room - columns(title), ' '),
                      verdict.outcome == Outcome::passed ? prize : style.dim(prize));
 }
 
 std::string explain(const Verdict& verdict, const Caption& caption, const Style& style) {
-  std::string text = fmt::format("{} {}\n{}{}\n", mark(verdict.outcome, style), style.bold(wrap(caption.title, style.width, 2)), margin(),
-                                 style.dim(fmt::format("{}, {}, seed {}", verdict.check, worth(caption), verdict.seed)));
+  std::string text = fmt::format(
+      "{} {}\n{}{}\n", mark(verdict.outcome, style), style.bold(wrap(caption.title, style.width, 2)),
+      margin(), style.dim(fmt::format("{}, {}, seed {}", verdict.check, worth(caption), verdict.seed)));
   if (verdict.outcome == Outcome::inconclusive) {
     text += labelled("not judged", verdict.reason, style);
     if (!caption.rerun.empty()) text += labelled_line("again", caption.rerun);

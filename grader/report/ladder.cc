@@ -11,17 +11,18 @@ namespace wirelab {
 namespace {
 
 constexpr std::size_t most_rows = 24;
-constexpr std::size_t first_rows = 10;   // of a long ladder; the rest of the rows are its end, where the trouble is
-constexpr std::size_t left_margin = 16;  // the time, and half of the first host's name
-constexpr std::size_t right_margin = 30; // what befell a frame
-constexpr std::size_t widest_gap = 46;   // between two lifelines
+constexpr std::size_t first_rows =
+    10;  // of a long ladder; the rest of the rows are its end, where the trouble is
+constexpr std::size_t left_margin = 16;   // the time, and half of the first host's name
+constexpr std::size_t right_margin = 30;  // what befell a frame
+constexpr std::size_t widest_gap = 46;    // between two lifelines
 
 /// `UDP 10.5.0.1:40213 > 10.5.0.2:1060, 12 bytes` taken apart.
 struct Summary {
   std::string protocol;
   std::string source;
   std::string destination;
-  std::string rest;   ///< "12 bytes"
+  std::string rest;  ///< "12 bytes"
 };
 
 std::optional<Summary> take_apart(std::string_view text) {
@@ -132,7 +133,8 @@ class Plan {
 class Drawing {
  public:
   Drawing(const Plan& plan, const Style& style) : plan_(plan), style_(style) {
-    const std::size_t room = style.width > left_margin + right_margin ? style.width - left_margin - right_margin : 1;
+    const std::size_t room =
+        style.width > left_margin + right_margin ? style.width - left_margin - right_margin : 1;
     gap_ = std::clamp<std::size_t>(room / (plan.hosts.size() - 1), 8, widest_gap);
   }
 
@@ -165,7 +167,9 @@ class Drawing {
 
  private:
   [[nodiscard]] std::size_t x(std::size_t lane) const { return left_margin + lane * gap_; }
-  [[nodiscard]] std::vector<std::string> blank() const { return std::vector<std::string>(x(plan_.hosts.size() - 1) + gap_ / 2 + 2, " "); }
+  [[nodiscard]] std::vector<std::string> blank() const {
+    return std::vector<std::string>(x(plan_.hosts.size() - 1) + gap_ / 2 + 2, " ");
+  }
 
   std::vector<std::string> lifelines() {
     std::vector<std::string> row = blank();

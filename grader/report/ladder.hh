@@ -8,8 +8,8 @@
 
 namespace wirelab {
 
-/// What crossed the wires, drawn as a ladder: a lifeline for each host, an arrow for each frame at its time, what
-/// befell it on the right. Background traffic is left out; of very many frames the middle is.
+/// What crossed the wires, drawn as a ladder: a lifeline for each host, an arrow for each frame at its time,
+/// what befell it on the right. Background traffic is left out; of very many frames the middle is.
 ///
 ///                    client                                   server
 ///      0.000 s         │ ──────────── UDP 12 bytes ────────X    │     lost

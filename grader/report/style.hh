@@ -8,14 +8,14 @@ namespace wirelab {
 /// How text is dressed: for a terminal with colours, or plain for files and pipes.
 struct Style {
   bool colour = false;
-  bool utf8 = true;              ///< box drawing, arrows and ticks; otherwise ASCII stands in for them
-  std::size_t width = 100;       ///< columns
+  bool utf8 = true;         ///< box drawing, arrows and ticks; otherwise ASCII stands in for them
+  std::size_t width = 100;  ///< columns
 
   /// For files that people read: no colours, UTF-8.
   static Style plain() { return {}; }
 
-  /// For a stream of this process: colours when `colour` is "always", or "auto" and it is a terminal, NO_COLOR is not
-  /// set and TERM is not "dumb"; UTF-8 when the locale says so (LC_ALL, LC_CTYPE, LANG).
+  /// For a stream of this process: colours when `colour` is "always", or "auto" and it is a terminal,
+  /// NO_COLOR is not set and TERM is not "dumb"; UTF-8 when the locale says so (LC_ALL, LC_CTYPE, LANG).
   static Style for_stream(int fd, std::string_view colour = "auto");
 
   [[nodiscard]] std::string bold(std::string_view text) const { return paint("1", text); }
@@ -25,7 +25,9 @@ struct Style {
   [[nodiscard]] std::string yellow(std::string_view text) const { return paint("33", text); }
 
   /// The first where the reader can see UTF-8, the second elsewhere.
-  [[nodiscard]] std::string_view glyph(std::string_view fine, std::string_view ascii) const { return utf8 ? fine : ascii; }
+  [[nodiscard]] std::string_view glyph(std::string_view fine, std::string_view ascii) const {
+    return utf8 ? fine : ascii;
+  }
 
  private:
   [[nodiscard]] std::string paint(std::string_view code, std::string_view text) const;
@@ -37,8 +39,8 @@ std::size_t columns(std::string_view text);
 /// The text in at most `most` columns; what is cut off is replaced by an ellipsis.
 std::string shorten_to(std::string_view text, std::size_t most, const Style& style);
 
-/// Breaks text between words into lines of at most `width` columns, each after the first begun with `indent` spaces.
-/// Line breaks of the text stay.
+/// Breaks text between words into lines of at most `width` columns, each after the first begun with `indent`
+/// spaces. Line breaks of the text stay.
 std::string wrap(std::string_view text, std::size_t width, std::size_t indent = 0);
 
 }  // namespace wirelab
