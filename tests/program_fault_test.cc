@@ -72,6 +72,19 @@ TEST_F(Faults, every_kind_of_call_can_fail) {
   EXPECT_EQ(process.made(Call::close), 1u) << "files that are no sockets do not count";
 }
 
+TEST_F(Faults, late_interruption_uses_most_of_the_time_up) {
+  Launch launch = watching({Call::wait}, {});
+  launch.command = {"/bin/sh", "-c", "read go; exec /subject calls 1060"};
+  Process process = start(launch);
+  process.inject(interrupt_late(Call::wait));
+  const auto begin = Clock::now();
+  process.write_input("go\n");
+  const auto exit = process.wait(patience());
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_THAT(process.standard_output(), HasSubstr("poll EINTR\n"));
+  EXPECT_GE(exit->time - begin, 875ms) << "it polls with a limit of 1 s for something that is there already";
+}
+
 TEST_F(Faults, call_that_is_not_watched_cannot_be_struck) {
   Process process = start(watching({Call::send}, {"sleep"}));
   EXPECT_THROW(process.inject(interrupt(Call::receive)), std::logic_error);

@@ -34,7 +34,8 @@ std::string describe(const Fault& fault) {
   else if (many) which += fmt::format(" {}", fault.times);
   const std::string call = fmt::format("{} `{}`{}", which, to_string(fault.call), many && fault.times != Fault::always ? " calls" : "");
   if (fault.kind == Fault::Kind::shorten) return fmt::format("system calls: {} move{} at most {} bytes", call, many && fault.times != Fault::always ? "" : "s", fault.bytes);
-  return fmt::format("system calls: {} fail{}: {}", call, many && fault.times != Fault::always ? "" : "s", std::strerror(fault.error));
+  const std::string when = fault.late ? " when most of its time has passed" : "";
+  return fmt::format("system calls: {} fail{}{}: {}", call, many && fault.times != Fault::always ? "" : "s", when, std::strerror(fault.error));
 }
 
 std::string difference(std::string_view expected, std::string_view actual) {

@@ -41,10 +41,21 @@ void SystemCallBorder::add_events(std::vector<pollfd>& events) const {
   }
 }
 
+int SystemCallBorder::patience_ms() const {
+  const auto first = std::ranges::min_element(held_, {}, &Held::due);
+  if (first == held_.end()) return waiting_.empty() ? -1 : tick_ms;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(first->due - Clock::now()).count();
+  return std::clamp(static_cast<int>(left), 0, tick_ms);
+}
+
 void SystemCallBorder::serve() {
   look_for_signals_ = Clock::now() >= next_look_;
   if (look_for_signals_) next_look_ = Clock::now() + std::chrono::milliseconds(tick_ms);
   std::erase_if(waiting_, [this](const Waiting& one) { return settle_waiting(one); });
+  std::erase_if(held_, [this, now = Clock::now()](const Held& one) {
+    if (one.due <= now) respond(one.made, 0, one.error);
+    return one.due <= now;
+  });
   pollfd event{listener_.get(), POLLIN, 0};
   while (poll(&event, 1, 0) == 1) {
     if ((event.revents & POLLIN) == 0)
@@ -63,8 +74,14 @@ void SystemCallBorder::answer(const seccomp_notif& made) {
   }
   const std::optional<Strike> strike = plan_.next(*call);
   if (!strike) return wave_through(made);
-  if (strike->fault.kind == Fault::Kind::fail) return respond(made, 0, strike->fault.error);
+  if (strike->fault.kind == Fault::Kind::fail) return fail(made, strike->fault);
   answer_shortened(made, *strike);
+}
+
+void SystemCallBorder::fail(const seccomp_notif& made, const Fault& fault) {
+  const auto held = fault.late ? time_limit_of(made.data) * 7 / 8 : std::chrono::milliseconds(0);
+  if (held.count() == 0) return respond(made, 0, fault.error);
+  held_.push_back({made, fault.error, Clock::now() + held});
 }
 
 void SystemCallBorder::answer_shortened(const seccomp_notif& made, const Strike& strike) {

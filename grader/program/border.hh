@@ -25,7 +25,7 @@ class SystemCallBorder {
 
   /// For the supervising thread: what to poll for, and how long at most (milliseconds; -1 for ever).
   void add_events(std::vector<pollfd>& events) const;
-  [[nodiscard]] int patience_ms() const { return waiting_.empty() ? -1 : tick_ms; }
+  [[nodiscard]] int patience_ms() const;
 
   /// Answers what can be answered now. Never waits.
   void serve();
@@ -42,7 +42,15 @@ class SystemCallBorder {
     Clock::time_point deadline;
   };
 
+  /// A call that fails when its time has come.
+  struct Held {
+    seccomp_notif made;
+    int error;
+    Clock::time_point due;
+  };
+
   void answer(const seccomp_notif& made);
+  void fail(const seccomp_notif& made, const Fault& fault);
   void answer_shortened(const seccomp_notif& made, const Strike& strike);
   bool settle(const seccomp_notif& made, const StreamCall& call, const Strike& strike);
   bool settle_waiting(const Waiting& waiting);
@@ -52,6 +60,7 @@ class SystemCallBorder {
   Descriptor listener_;
   FaultPlan& plan_;
   std::vector<Waiting> waiting_;
+  std::vector<Held> held_;
   Clock::time_point next_look_{};
   bool look_for_signals_ = false;
 };

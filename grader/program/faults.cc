@@ -50,6 +50,12 @@ Fault fail_with(Call call, int error) {
 
 Fault interrupt(Call call) { return fail_with(call, EINTR); }
 
+Fault interrupt_late(Call call) {
+  Fault fault = interrupt(call);
+  fault.late = true;
+  return fault;
+}
+
 Fault shorten(Call call, std::size_t bytes) {
   if (call != Call::send && call != Call::receive) {
     throw std::invalid_argument("fault: " + std::string(to_string(call)) + " moves no bytes");

@@ -23,6 +23,7 @@ struct Fault {
   Call call{};
   Kind kind{};
   int error = 0;          ///< for `fail`: the errno value that the program sees
+  bool late = false;      ///< for `fail`: not at once, see `interrupt_late`
   std::size_t bytes = 0;  ///< for `shorten`: at most this many bytes are moved
   unsigned skip = 0;      ///< so many calls pass unharmed first
   unsigned times = 1;     ///< so many calls are struck; `always` for all of them
@@ -35,6 +36,12 @@ struct Fault {
 /// The call does nothing and returns -1 with this errno. `interrupt` is `fail_with(call, EINTR)`.
 Fault fail_with(Call call, int error);
 Fault interrupt(Call call);
+
+/// A `wait` with a time limit is interrupted when most of that has passed, and until then hears of nothing.
+/// Whoever then waits for the whole limit again waits for too long. Calls that keep their limit in memory
+/// (select, ppoll), where the kernel tells what is left of it, are interrupted at once, and so are those
+/// without a limit.
+Fault interrupt_late(Call call);
 
 /// A `send` or `receive` on a stream socket moves at most this many bytes and returns how many. What is left
 /// stays in the program's hands, or in the socket. Calls that would move none anyway (end of file, EAGAIN, an
