@@ -1,5 +1,6 @@
-// The classroom: which submissions there are, what is taken from them, and that a run keeps what it has finished.
-// The checks themselves are played by a fake here; that real ones grade the class in examples/ is another test.
+// The classroom: which submissions there are, what is taken from them, and that a run keeps what it has
+// finished. The checks themselves are played by a fake here; that real ones grade the class in examples/ is
+// another test.
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -53,12 +54,14 @@ Lab lab(int number, const std::string& slug, std::vector<std::string> files) {
 }
 
 const std::vector<Lab>& labs() {
-  static const std::vector<Lab> all = {lab(3, "tcp-echo", {"echo_server.cc", "echo_client.cc"}),
-                                       lab(5, "unreliable-udp", {"unreliable_server.cc", "unreliable_client.cc"})};
+  static const std::vector<Lab> all = {
+      lab(3, "tcp-echo", {"echo_server.cc", "echo_client.cc"}),
+      lab(5, "unreliable-udp", {"unreliable_server.cc", "unreliable_client.cc"})};
   return all;
 }
 
-const std::set<std::string> wanted = {"echo_server.cc", "echo_client.cc", "unreliable_server.cc", "unreliable_client.cc"};
+const std::set<std::string> wanted = {"echo_server.cc", "echo_client.cc", "unreliable_server.cc",
+                                      "unreliable_client.cc"};
 
 /// A folder for one test.
 class ClassroomTest : public testing::Test {
@@ -82,7 +85,8 @@ class ClassroomTest : public testing::Test {
   TemporaryFolder folder_{fs::temp_directory_path()};
 };
 
-// --- which submissions there are ------------------------------------------------------------------------------------
+// --- which submissions there are
+// ------------------------------------------------------------------------------------
 
 using SubmissionTest = ClassroomTest;
 
@@ -166,7 +170,8 @@ TEST(SafeName, keeps_letters_of_all_languages_and_replaces_what_file_systems_ref
   EXPECT_LE(safe_name(std::string(500, 'x')).size(), 80u);
 }
 
-// --- what is taken from a folder ------------------------------------------------------------------------------------
+// --- what is taken from a folder
+// ------------------------------------------------------------------------------------
 
 class FolderTest : public ClassroomTest {
  protected:
@@ -190,7 +195,8 @@ TEST_F(FolderTest, no_link_is_followed_neither_to_a_file_nor_to_a_folder) {
   fs::create_directory_symlink("/", root() / "root");
   const Contents contents = read();
   EXPECT_THAT(contents.files, IsEmpty());
-  EXPECT_THAT(contents.notes, ElementsAre("echo_server.cc was not taken: a symbolic link, which is not followed"));
+  EXPECT_THAT(contents.notes,
+              ElementsAre("echo_server.cc was not taken: a symbolic link, which is not followed"));
 }
 
 TEST_F(FolderTest, a_fifo_is_passed_over_at_once) {
@@ -213,7 +219,8 @@ TEST_F(FolderTest, folders_are_searched_six_deep) {
 }
 
 TEST_F(FolderTest, too_many_entries_and_too_many_bytes_are_refused) {
-  for (unsigned i = 0; i < 17; ++i) write(std::to_string(i) + "/echo_server.cc", std::string(most_file_bytes, 'x'));
+  for (unsigned i = 0; i < 17; ++i)
+    write(std::to_string(i) + "/echo_server.cc", std::string(most_file_bytes, 'x'));
   EXPECT_THROW(read(), Unreadable);
 }
 
@@ -222,20 +229,27 @@ TEST_F(FolderTest, a_file_name_cannot_speak_to_the_terminal) {
   EXPECT_THAT(read().notes, ElementsAre(HasSubstr("\\x1b[31m/echo_server.cc")));
 }
 
-// --- which of the files found are the lab's -------------------------------------------------------------------------
+// --- which of the files found are the lab's
+// -------------------------------------------------------------------------
 
 HandedIn choose(std::vector<FoundFile> files, int index = 0) {
   return choose_files({std::move(files), {}}, labs()[index], labs());
 }
 
 TEST(ChooseFiles, prefers_the_folder_of_the_lab_then_the_shallowest) {
-  EXPECT_EQ(choose({{"echo_server.cc", "top"}, {"x/03-tcp-echo/echo_server.cc", "home"}}).files.at("echo_server.cc"), "home");
-  EXPECT_EQ(choose({{"a/b/echo_server.cc", "deep"}, {"z/echo_server.cc", "shallow"}}).files.at("echo_server.cc"), "shallow");
+  EXPECT_EQ(choose({{"echo_server.cc", "top"}, {"x/03-tcp-echo/echo_server.cc", "home"}})
+                .files.at("echo_server.cc"),
+            "home");
+  EXPECT_EQ(
+      choose({{"a/b/echo_server.cc", "deep"}, {"z/echo_server.cc", "shallow"}}).files.at("echo_server.cc"),
+      "shallow");
 }
 
 TEST(ChooseFiles, says_what_was_left_unless_it_is_the_same) {
-  EXPECT_THAT(choose({{"a/echo_server.cc", "1"}, {"b/echo_server.cc", "2"}}).notes,
-              ElementsAre("echo_server.cc was there more than once: a/echo_server.cc was taken, b/echo_server.cc was not"));
+  EXPECT_THAT(
+      choose({{"a/echo_server.cc", "1"}, {"b/echo_server.cc", "2"}}).notes,
+      ElementsAre(
+          "echo_server.cc was there more than once: a/echo_server.cc was taken, b/echo_server.cc was not"));
   EXPECT_THAT(choose({{"a/echo_server.cc", "1"}, {"b/echo_server.cc", "1"}}).notes, IsEmpty());
 }
 
@@ -244,12 +258,14 @@ TEST(ChooseFiles, leaves_what_lies_in_the_folder_of_another_lab) {
   EXPECT_THAT(choose({{"05/unreliable_server.cc", "1"}}, 1).files, testing::SizeIs(1));
 }
 
-// --- archives -------------------------------------------------------------------------------------------------------
+// --- archives
+// -------------------------------------------------------------------------------------------------------
 
 /// Writes archives, evil ones included.
 class ArchiveWriter {
  public:
-  explicit ArchiveWriter(const fs::path& path, bool zip = false, const char* options = nullptr) : archive_(archive_write_new()) {
+  explicit ArchiveWriter(const fs::path& path, bool zip = false, const char* options = nullptr)
+      : archive_(archive_write_new()) {
     if (zip) {
       archive_write_set_format_zip(archive_);
     } else {
@@ -268,8 +284,8 @@ class ArchiveWriter {
     return entry(path, AE_IFREG, content);
   }
 
-  ArchiveWriter& entry(const std::string& path, unsigned type, std::string_view content = {}, const char* symlink = nullptr,
-                       const char* hardlink = nullptr) {
+  ArchiveWriter& entry(const std::string& path, unsigned type, std::string_view content = {},
+                       const char* symlink = nullptr, const char* hardlink = nullptr) {
     archive_entry* made = archive_entry_new();
     archive_entry_set_pathname(made, path.c_str());
     archive_entry_set_filetype(made, type);
@@ -355,7 +371,9 @@ TEST_F(ArchiveTest, a_bomb_is_refused_before_it_goes_off) {
 }
 
 TEST_F(ArchiveTest, a_large_file_is_left_and_the_others_are_taken) {
-  ArchiveWriter(root() / "a").file("echo_server.cc", std::string(most_file_bytes + 1, 'x')).file("echo_client.cc");
+  ArchiveWriter(root() / "a")
+      .file("echo_server.cc", std::string(most_file_bytes + 1, 'x'))
+      .file("echo_client.cc");
   const Contents contents = read("a");
   EXPECT_EQ(contents.files.size(), 1u);
   EXPECT_THAT(contents.notes, ElementsAre("echo_server.cc was not taken: larger than 256 KiB"));
@@ -367,7 +385,8 @@ TEST_F(ArchiveTest, what_is_no_archive_is_told_from_what_is_a_damaged_one) {
   write("empty.zip", "");
   EXPECT_THROW(read("empty.zip"), NotAnArchive);
   std::string noise;
-  for (unsigned i = 0, state = 1; i < 100'000; ++i) noise += static_cast<char>((state = state * 1103515245 + 12345) >> 16);
+  for (unsigned i = 0, state = 1; i < 100'000; ++i)
+    noise += static_cast<char>((state = state * 1103515245 + 12345) >> 16);
   ArchiveWriter(root() / "whole").file("noise", noise).file("echo_server.cc");
   write("half.tar.gz", read_file(root() / "whole").substr(0, 60'000));
   EXPECT_THAT(refusal("half.tar.gz"), HasSubstr("it is damaged"));
@@ -380,15 +399,19 @@ TEST_F(ArchiveTest, an_encrypted_one_is_refused) {
 
 TEST(UnpackerAnswer, is_held_to_the_limits_whatever_the_unpacker_has_become) {
   EXPECT_EQ(parse_unpacked("file 2 a/echo_server.cc\nhi\nend\n", wanted).files.size(), 1u);
-  for (const char* lie : {"", "file 2 echo_server.cc\nhi\n", "file 99 echo_server.cc\nhi\nend\n", "file -1 echo_server.cc\nend\n",
-                          "file 2 passwd\nhi\nend\n", "file 300000 echo_server.cc\n", "gibberish\nend\n", "end"}) {
+  for (const char* lie : {"", "file 2 echo_server.cc\nhi\n", "file 99 echo_server.cc\nhi\nend\n",
+                          "file -1 echo_server.cc\nend\n", "file 2 passwd\nhi\nend\n",
+                          "file 300000 echo_server.cc\n", "gibberish\nend\n", "end"}) {
     EXPECT_THROW(parse_unpacked(lie, wanted), Unreadable) << lie;
   }
 }
 
-// --- gradebook ------------------------------------------------------------------------------------------------------
+// --- gradebook
+// ------------------------------------------------------------------------------------------------------
 
-GradebookRow row(const std::string& student, std::vector<GradebookRow::Cell> cells) { return {student, std::move(cells)}; }
+GradebookRow row(const std::string& student, std::vector<GradebookRow::Cell> cells) {
+  return {student, std::move(cells)};
+}
 
 TEST(Gradebook, cells_are_quoted_and_are_never_formulas) {
   EXPECT_EQ(csv_cell("plain"), "plain");
@@ -399,9 +422,10 @@ TEST(Gradebook, cells_are_quoted_and_are_never_formulas) {
 }
 
 TEST(Gradebook, points_that_do_not_stand_are_empty_and_not_zero) {
-  const std::string csv = gradebook_csv({"03-tcp-echo"}, {row("ana", {{Standing::graded, 0, "no files", {}}}),
-                                                         row("ben", {{Standing::again, 40, "needs another run", {}}}),
-                                                         row("cem", {{Standing::pending, 0, "", {}}})});
+  const std::string csv =
+      gradebook_csv({"03-tcp-echo"}, {row("ana", {{Standing::graded, 0, "no files", {}}}),
+                                      row("ben", {{Standing::again, 40, "needs another run", {}}}),
+                                      row("cem", {{Standing::pending, 0, "", {}}})});
   EXPECT_EQ(csv,
             "student,03-tcp-echo,03-tcp-echo word,03-tcp-echo badges,total\r\n"
             "ana,0,no files,,0\r\n"
@@ -410,10 +434,12 @@ TEST(Gradebook, points_that_do_not_stand_are_empty_and_not_zero) {
 }
 
 TEST(Gradebook, the_table_never_is_wider_than_told) {
-  const GradebookRow::Cell cell{Standing::graded, 85, "archive unreadable: it holds a path with '..': a/../../b", {"one", "two"}};
+  const GradebookRow::Cell cell{
+      Standing::graded, 85, "archive unreadable: it holds a path with '..': a/../../b", {"one", "two"}};
   for (const std::size_t count : {1, 2, 6, 12}) {
     const std::vector<std::string> ids(count, "05-unreliable-udp");
-    const std::string table = gradebook_table(ids, {row("Łucja-Anastasia Nguyễn-Wintermann", std::vector(count, cell))});
+    const std::string table =
+        gradebook_table(ids, {row("Łucja-Anastasia Nguyễn-Wintermann", std::vector(count, cell))});
     std::istringstream lines(table);
     for (std::string line; std::getline(lines, line);) {
       const auto characters = std::ranges::count_if(line, [](char c) { return (c & 0xc0) != 0x80; });
@@ -422,7 +448,8 @@ TEST(Gradebook, the_table_never_is_wider_than_told) {
   }
 }
 
-// --- a run ----------------------------------------------------------------------------------------------------------
+// --- a run
+// ----------------------------------------------------------------------------------------------------------
 
 StudentResult result_for(const std::string& student) {
   StudentResult result{student, "somewhere", "0123", {}, {}};
@@ -435,7 +462,8 @@ StudentResult result_for(const std::string& student) {
 class RunTest : public ClassroomTest {
  protected:
   void SetUp() override {
-    for (int i = 0; i < 10; ++i) write("class/s" + std::to_string(i) + "/echo_server.cc", "student " + std::to_string(i));
+    for (int i = 0; i < 10; ++i)
+      write("class/s" + std::to_string(i) + "/echo_server.cc", "student " + std::to_string(i));
   }
 
   ClassPlan plan(bool resume = false) {
@@ -465,7 +493,8 @@ class RunTest : public ClassroomTest {
     return made;
   }
 
-  void run(const ClassPlan& plan, const Craft& craft, const std::function<bool()>& stop = [] { return false; }) {
+  void run(
+      const ClassPlan& plan, const Craft& craft, const std::function<bool()>& stop = [] { return false; }) {
     OutputFolder out(root() / "out", plan.resume);
     ClassRun(plan, out, craft).run(stop, {});
   }
@@ -489,7 +518,8 @@ TEST_F(RunTest, an_unreadable_submission_and_one_without_files_cost_nobody_else_
   fs::create_directory_symlink("/etc", root() / "class/link");
   run(plan(), craft());
   EXPECT_THAT(gradebook(), HasSubstr("\r\nempty,0,no files,,0\r\n"));
-  EXPECT_THAT(gradebook(), HasSubstr("\r\nlink,0,\"unreadable: a symbolic link, which is not followed\",,0\r\n"));
+  EXPECT_THAT(gradebook(),
+              HasSubstr("\r\nlink,0,\"unreadable: a symbolic link, which is not followed\",,0\r\n"));
   EXPECT_EQ(judged_, 10);
 }
 
@@ -504,6 +534,20 @@ TEST_F(RunTest, the_graders_own_trouble_is_neither_points_nor_none) {
   run.run([] { return false; }, {});
   EXPECT_EQ(run.trouble(), "no namespaces left");
   EXPECT_THAT(gradebook(), HasSubstr("\r\ns4,,needs another run,,\r\n"));
+}
+
+TEST_F(RunTest, what_could_not_be_judged_is_tried_again_once_the_others_are_done) {
+  Craft busy = craft();
+  busy.judge = [&](const Lab& lab, const HandedIn& handed, const Workplace& place) {
+    if (handed.files.at("echo_server.cc") == "student 4" && judged_ < 9) throw std::runtime_error("too busy");
+    return craft().judge(lab, handed, place);
+  };
+  OutputFolder out(root() / "out", false);
+  ClassRun run(plan(), out, busy);
+  run.run([] { return false; }, {});
+  EXPECT_EQ(run.trouble(), "");
+  EXPECT_EQ(run.progress().finished, 10u);
+  EXPECT_THAT(gradebook(), HasSubstr("\r\ns4,100,complete,,100\r\n"));
 }
 
 TEST_F(RunTest, resuming_grades_what_is_new_changed_or_not_settled_and_nothing_else) {
@@ -612,7 +656,8 @@ bool on_small_disk(const fs::path& where, const std::string& size, const std::fu
   fs::create_directories(where);
   const pid_t child = fork();
   if (child == 0) {
-    const std::string user = "0 " + std::to_string(geteuid()) + " 1", group = "0 " + std::to_string(getegid()) + " 1";
+    const std::string user = "0 " + std::to_string(geteuid()) + " 1",
+                      group = "0 " + std::to_string(getegid()) + " 1";
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) _exit(77);
     write_file("/proc/self/setgroups", "deny");
     write_file("/proc/self/uid_map", user);
@@ -657,7 +702,8 @@ TEST_F(RunTest, a_disk_that_fills_up_ends_the_run_and_leaves_whole_results_only)
       full = error.code().value() == ENOSPC;
     }
     const fs::path students = root() / "disk/out/students";
-    return full && fs::exists(students / "s3/result.json") && !fs::exists(students / "s4") && !fs::exists(root() / "disk/out/.work");
+    return full && fs::exists(students / "s3/result.json") && !fs::exists(students / "s4") &&
+           !fs::exists(root() / "disk/out/.work");
   }));
 }
 
@@ -685,7 +731,8 @@ TEST_F(RunTest, a_class_of_200_needs_less_than_100_MB) {
 #if defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "the sanitizer's own memory would be measured";
 #endif
-  for (int i = 0; i < 200; ++i) write("class/t" + std::to_string(i) + "/echo_server.cc", std::string(20'000, 'x'));
+  for (int i = 0; i < 200; ++i)
+    write("class/t" + std::to_string(i) + "/echo_server.cc", std::string(20'000, 'x'));
   Craft wordy = craft();
   wordy.judge = [&](const Lab& lab, const HandedIn& handed, const Workplace& place) {
     LabResult result = craft().judge(lab, handed, place);
@@ -698,7 +745,8 @@ TEST_F(RunTest, a_class_of_200_needs_less_than_100_MB) {
   EXPECT_LT(peak_memory_kib(), 100'000u);
 }
 
-// --- words ----------------------------------------------------------------------------------------------------------
+// --- words
+// ----------------------------------------------------------------------------------------------------------
 
 Verdict failed_with(const std::string& end, const std::string& errors = "") {
   Verdict verdict;
@@ -708,7 +756,9 @@ Verdict failed_with(const std::string& end, const std::string& errors = "") {
   return verdict;
 }
 
-std::string word(const Verdict& verdict) { return word_for(labs()[0], score(labs()[0], {verdict}), {verdict}); }
+std::string word(const Verdict& verdict) {
+  return word_for(labs()[0], score(labs()[0], {verdict}), {verdict});
+}
 
 TEST(Word, says_what_became_of_the_program) {
   Verdict passed = failed_with("exit status 0");
@@ -718,7 +768,8 @@ TEST(Word, says_what_became_of_the_program) {
   unclear.outcome = Outcome::inconclusive;
   EXPECT_EQ(word(unclear), "needs another run");
   EXPECT_EQ(word(failed_with("killed by signal 11 (Segmentation fault)")), "fails 1 of 1, crashes");
-  EXPECT_EQ(word(failed_with("exit status 1", "==1==ERROR: AddressSanitizer: heap-use-after-free")), "fails 1 of 1, crashes");
+  EXPECT_EQ(word(failed_with("exit status 1", "==1==ERROR: AddressSanitizer: heap-use-after-free")),
+            "fails 1 of 1, crashes");
   EXPECT_EQ(word(failed_with("exit status 3", "tcp_echo: TODO 03.1 is not written yet")), "unfinished");
   EXPECT_EQ(word(failed_with("still running")), "fails 1 of 1");
   EXPECT_EQ(word(failed_with("stopped: it printed too much")), "fails 1 of 1, floods output");

@@ -54,7 +54,8 @@ FoundFile file_of(std::string_view line, Answer& answer, const std::set<std::str
   std::size_t size = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
   const FoundPath path = take_apart(line);
-  if (error != std::errc{} || end != digits.data() + digits.size() || size > most_file_bytes || !wanted.contains(path.name)) {
+  if (error != std::errc{} || end != digits.data() + digits.size() || size > most_file_bytes ||
+      !wanted.contains(path.name)) {
     throw Unreadable("its reader broke down");
   }
   FoundFile file{std::string(line), std::string(answer.bytes(size))};

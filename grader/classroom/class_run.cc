@@ -15,7 +15,8 @@ namespace {
 bool is_of_the_disk(const std::system_error& error) {
   const std::error_condition condition = error.code().default_error_condition();
   return condition == std::errc::no_space_on_device || condition == std::errc::read_only_file_system ||
-         condition == std::errc::io_error || condition == std::error_condition(EDQUOT, std::generic_category());
+         condition == std::errc::io_error ||
+         condition == std::error_condition(EDQUOT, std::generic_category());
 }
 
 int most_points(const Lab& lab) {
@@ -52,11 +53,21 @@ ClassRun::~ClassRun() {
   finish(lock);
 }
 
-void ClassRun::run(const std::function<bool()>& stop,
-                   const std::function<void(const Progress&, const std::vector<GradebookRow>&)>& watch) {
+void ClassRun::run(const Stop& stop, const Watch& watch) {
   out_.demand_space();
+  for (const Submission& submission : plan_.submissions) queue_.push_back(&submission);
+  grade_queue(std::max(plan_.jobs, 1u), stop, watch);
+  // What a busy machine kept from being judged gets a second try, one by one.
+  queue_unsettled();
+  grade_queue(1, stop, watch);
+  if (failure_) std::rethrow_exception(failure_);
+  out_.keep_gradebook(gradebook_csv(lab_ids(), rows()));
+}
+
+void ClassRun::grade_queue(std::size_t threads, const Stop& stop, const Watch& watch) {
   std::unique_lock lock(mutex_);
-  at_work_ = std::min<std::size_t>(std::max(plan_.jobs, 1u), plan_.submissions.size());
+  if (stopped_) return;
+  at_work_ = std::min(threads, queue_.size());
   for (std::size_t i = 0; i < at_work_; ++i) threads_.emplace_back(&ClassRun::work, this);
   while (at_work_ > 0 && !stopped_) {
     changed_.wait_for(lock, std::chrono::milliseconds(200));
@@ -64,10 +75,19 @@ void ClassRun::run(const std::function<bool()>& stop,
     if (watch) watch(progress_, std::exchange(fresh_, {}));
   }
   finish(lock);
-  const std::exception_ptr failure = failure_;
-  lock.unlock();
-  if (failure) std::rethrow_exception(failure);
-  out_.keep_gradebook(gradebook_csv(lab_ids(), rows()));
+}
+
+void ClassRun::queue_unsettled() {
+  const std::lock_guard lock(mutex_);
+  queue_.clear();
+  if (stopped_) return;
+  trouble_.clear();
+  for (const Submission& submission : plan_.submissions) {
+    const auto& labs = rows_.at(submission.name).labs;
+    if (std::ranges::count(labs, Standing::again, &GradebookRow::Cell::standing) > 0)
+      queue_.push_back(&submission);
+  }
+  progress_.finished -= queue_.size();
 }
 
 /// Waits until no thread is at work; after a stop nobody waits for what they wait for.
@@ -96,9 +116,11 @@ void ClassRun::work() {
 /// Null when there is none left.
 const Submission* ClassRun::next_submission() {
   const std::lock_guard lock(mutex_);
-  if (stopped_ || next_ == plan_.submissions.size()) return nullptr;
+  if (stopped_ || queue_.empty()) return nullptr;
   ++progress_.running;
-  return &plan_.submissions[next_++];
+  const Submission* next = queue_.front();
+  queue_.pop_front();
+  return next;
 }
 
 void ClassRun::grade(const Submission& submission) {
@@ -124,8 +146,8 @@ void ClassRun::take_over(const StudentResult& earlier) {
   add_row(row_of(earlier, lab_ids()));
 }
 
-/// What the student handed in for each lab. If nothing can be read there is nothing for any lab, and the result says
-/// of every lab why.
+/// What the student handed in for each lab. If nothing can be read there is nothing for any lab, and the
+/// result says of every lab why.
 std::vector<HandedIn> ClassRun::take(const Submission& submission, StudentResult& result) {
   std::vector<HandedIn> handed;
   try {
@@ -133,8 +155,10 @@ std::vector<HandedIn> ClassRun::take(const Submission& submission, StudentResult
     result.notes = contents.notes;
     for (const Lab& lab : plan_.labs) handed.push_back(choose_files(contents, lab, plan_.course));
   } catch (const Unreadable& error) {
-    const std::string what = submission.kind == Submission::Kind::archive ? "archive unreadable: " : "unreadable: ";
-    for (const Lab& lab : plan_.labs) result.labs.push_back(lab_result(lab, Standing::graded, what + error.what()));
+    const std::string what =
+        submission.kind == Submission::Kind::archive ? "archive unreadable: " : "unreadable: ";
+    for (const Lab& lab : plan_.labs)
+      result.labs.push_back(lab_result(lab, Standing::graded, what + error.what()));
   } catch (const std::system_error& error) {
     if (is_of_the_disk(error)) throw;
     for (const Lab& lab : plan_.labs) result.labs.push_back(trouble_with(lab, error.what()));
@@ -189,8 +213,8 @@ LabResult ClassRun::trouble_with(const Lab& lab, const std::string& reason) {
 
 void ClassRun::keep(const StudentResult& result, const std::filesystem::path& evidence) {
   const std::string feedback = feedback_of(result);
-  // Nothing is kept once the run has been stopped: what is in hand then may have been hurt by whatever stopped the
-  // run, as by Ctrl-C, which a terminal sends to our children as well.
+  // Nothing is kept once the run has been stopped: what is in hand then may have been hurt by whatever
+  // stopped the run, as by Ctrl-C, which a terminal sends to our children as well.
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
   out_.keep(result, feedback, evidence);
@@ -210,7 +234,8 @@ std::vector<GradebookRow> ClassRun::rows() const {
   std::vector<GradebookRow> all;
   for (const Submission& submission : plan_.submissions) {
     const auto found = rows_.find(submission.name);
-    all.push_back(found != rows_.end() ? found->second : row_of({submission.name, {}, {}, {}, {}}, lab_ids()));
+    all.push_back(found != rows_.end() ? found->second
+                                       : row_of({submission.name, {}, {}, {}, {}}, lab_ids()));
   }
   return all;
 }

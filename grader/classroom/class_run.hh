@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -19,12 +20,13 @@
 
 namespace wirelab {
 
-/// Where one lab of one student is judged. All are absolute but for the one shown, and on the output folder's file system.
+/// Where one lab of one student is judged: in the output folder, absolute paths but for the one that is
+/// shown.
 struct Workplace {
-  std::filesystem::path folder;     ///< empty at first, and removed afterwards
-  std::filesystem::path evidence;   ///< kept afterwards; need not be made
-  std::filesystem::path evidence_shown;  ///< where it will lie then, from the output folder: `evidence/NAME/05-unreliable-udp`
-  std::filesystem::path cache;      ///< of compiled files, shared by the whole run
+  std::filesystem::path folder;          ///< empty at first, and removed afterwards
+  std::filesystem::path evidence;        ///< kept afterwards; need not be made
+  std::filesystem::path evidence_shown;  ///< `evidence/NAME/05-unreliable-udp`, where it will lie then
+  std::filesystem::path cache;           ///< of compiled files, shared by the whole run
 };
 
 /// What a class run does with a submission. Both are called by several threads at once.
@@ -33,7 +35,8 @@ struct Craft {
   std::function<Contents(const Submission&)> read;
   /// Throws for the grader's trouble only.
   std::function<LabResult(const Lab&, const HandedIn&, const Workplace&)> judge;
-  /// Ends the processes that `read` and `judge` wait for, wherever they are; called again and again after a stop.
+  /// Ends the processes that `read` and `judge` wait for, wherever they are; called again and again after a
+  /// stop.
   std::function<void()> abandon = [] {};
 };
 
@@ -42,39 +45,43 @@ LabResult lab_result(const Lab& lab, Standing standing, std::string word);
 
 struct ClassPlan {
   std::vector<Submission> submissions;
-  std::vector<Lab> labs;        ///< to grade, in the order of the gradebook
-  std::vector<Lab> course;      ///< all there are
-  std::string digest;           ///< of what every result depends on: checks, compiler, options
-  unsigned jobs = 1;            ///< submissions at once
-  bool resume = false;          ///< results with the same digest stand
+  std::vector<Lab> labs;    ///< to grade, in the order of the gradebook
+  std::vector<Lab> course;  ///< all there are
+  std::string digest;       ///< of what every result depends on: checks, compiler, options
+  unsigned jobs = 1;        ///< submissions at once
+  bool resume = false;      ///< results with the same digest stand
 };
 
 /// How far a run has come.
 struct Progress {
   std::size_t all = 0;
-  std::size_t finished = 0;    ///< those that stood already included
-  std::size_t stood = 0;       ///< taken over from an earlier run
+  std::size_t finished = 0;  ///< those that stood already included
+  std::size_t stood = 0;     ///< taken over from an earlier run
   std::size_t running = 0;
 };
 
-/// Grades a class. `jobs` threads take one submission after the other from the list and do all its labs; a result is
-/// written as soon as it is there and of it only the row of the gradebook stays in memory. A thread spends its time
-/// waiting for a compiler or for checks, which are processes of their own; so there may be more threads than cores,
-/// and a submission that hangs costs one of them some time and the others nothing.
+/// Grades a class. `jobs` threads take one submission after the other from the list and do all its labs; a
+/// result is written as soon as it is there and of it only the row of the gradebook stays in memory. A thread
+/// spends its time waiting for a compiler or for checks, which are processes of their own; so there may be
+/// more threads than cores, and a submission that hangs costs one of them some time and the others nothing.
 ///
-/// Three kinds of trouble: a student's (a word and a score), the grader's with one submission ("needs another run"),
-/// and that of the output folder, which ends the run since nothing could be kept any more.
+/// Three kinds of trouble: a student's gives a word and a score. The grader's with one submission has it
+/// graded a second time, by itself, once all others are done; if that does not help it "needs another run".
+/// That of the output folder ends the run, since nothing could be kept any more.
 class ClassRun {
  public:
+  using Stop = std::function<bool()>;
+  using Watch = std::function<void(const Progress&, const std::vector<GradebookRow>&)>;
+
   ClassRun(ClassPlan plan, OutputFolder& out, Craft craft);
   ~ClassRun();
   ClassRun(const ClassRun&) = delete;
   ClassRun& operator=(const ClassRun&) = delete;
 
-  /// Grades until all is done or `stop` says true; calls `watch` several times a second, with the rows that have
-  /// come since the last call. Writes the gradebook in either case: after a stop, what is not finished is abandoned and
-  /// pending. Throws the trouble of the output folder. To be called once.
-  void run(const std::function<bool()>& stop, const std::function<void(const Progress&, const std::vector<GradebookRow>&)>& watch);
+  /// Grades until all is done or `stop` says true; calls `watch` several times a second, with the rows that
+  /// have come since the last call. Writes the gradebook in either case: after a stop, what is not finished
+  /// is abandoned and pending. Throws the trouble of the output folder. To be called once.
+  void run(const Stop& stop, const Watch& watch);
 
   /// In the order of the list.
   [[nodiscard]] std::vector<GradebookRow> rows() const;
@@ -85,6 +92,8 @@ class ClassRun {
   [[nodiscard]] std::string trouble() const;
 
  private:
+  void grade_queue(std::size_t threads, const Stop& stop, const Watch& watch);
+  void queue_unsettled();
   void work();
   const Submission* next_submission();
   void finish(std::unique_lock<std::mutex>& lock);
@@ -95,7 +104,7 @@ class ClassRun {
   void keep(const StudentResult& result, const std::filesystem::path& evidence);
   [[nodiscard]] bool stopped() const;
   void take_over(const StudentResult& earlier);
-  void add_row(GradebookRow row);   // with the lock held
+  void add_row(GradebookRow row);  // with the lock held
   LabResult trouble_with(const Lab& lab, const std::string& reason);
 
   const ClassPlan plan_;
@@ -104,15 +113,15 @@ class ClassRun {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, GradebookRow> rows_;   // by student
-  std::vector<GradebookRow> fresh_;            // not yet shown
+  std::map<std::string, GradebookRow> rows_;  // by student
+  std::vector<GradebookRow> fresh_;           // not yet shown
   Progress progress_;
-  std::size_t next_ = 0;
-  std::size_t at_work_ = 0;                    // threads that have not ended
-  bool stopped_ = false;                       // nothing is begun any more, and nothing kept
-  std::exception_ptr failure_;                 // the output folder's trouble
+  std::deque<const Submission*> queue_;  // not begun
+  std::size_t at_work_ = 0;              // threads that have not ended
+  bool stopped_ = false;                 // nothing is begun any more, and nothing kept
+  std::exception_ptr failure_;           // the output folder's trouble
   std::string trouble_;
-  std::vector<std::thread> threads_;           // last: they use all of the above
+  std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
 }  // namespace wirelab

@@ -11,14 +11,14 @@ namespace wirelab {
 
 /// A file found in a submission.
 struct FoundFile {
-  std::string path;      ///< from the submission's root, parts joined by '/'
+  std::string path;  ///< from the submission's root, parts joined by '/'
   std::string content;
 };
 
 /// What was found in a submission under the names that were looked for.
 struct Contents {
   std::vector<FoundFile> files;
-  std::vector<std::string> notes;   ///< for the student: what was passed over, and why; safe to print
+  std::vector<std::string> notes;  ///< for the student: what was passed over, and why; safe to print
 };
 
 /// A submission that cannot be read at all. `what` is the reason in a few words for the student.
@@ -38,8 +38,8 @@ FoundPath take_apart(std::string_view path);
 /// Whether a file or folder is looked at: hidden ones and what macOS adds to every archive are not.
 bool worth_a_look(std::string_view name);
 
-/// Reads the files called `wanted` anywhere in a folder. No symbolic link is followed, nothing but regular files is
-/// opened, and the limits of limits.hh hold. Throws Unreadable.
+/// Reads the files called `wanted` anywhere in a folder. No symbolic link is followed, nothing but regular
+/// files is opened, and the limits of limits.hh hold. Throws Unreadable.
 Contents read_folder(const std::filesystem::path& folder, const std::set<std::string>& wanted);
 
 }  // namespace wirelab

@@ -6,8 +6,9 @@
 
 namespace wirelab {
 
-/// A fingerprint of texts in their order, to see whether anything has changed between two runs (FNV-1a, 64 bits). No
-/// defence against forgery and none needed: who finds a second file with the same digest keeps his own old grade.
+/// A fingerprint of texts in their order, to see whether anything has changed between two runs (FNV-1a, 64
+/// bits). No defence against forgery and none needed: who finds a second file with the same digest keeps his
+/// own old grade.
 class Digest {
  public:
   void add(std::string_view text) {

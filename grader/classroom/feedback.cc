@@ -18,9 +18,12 @@ std::string summary_of(const LabResult& lab) {
 
 std::string_view mark_of(const CheckLine& line) {
   switch (line.outcome) {
-    case Outcome::passed: return "passed";
-    case Outcome::failed: return "FAILED";
-    case Outcome::inconclusive: break;
+    case Outcome::passed:
+      return "passed";
+    case Outcome::failed:
+      return "FAILED";
+    case Outcome::inconclusive:
+      break;
   }
   return "not judged";
 }
@@ -32,7 +35,9 @@ std::string text_of(const CheckLine& line) {
   return text;
 }
 
-std::string heading(const std::string& text) { return "\n" + text + "\n" + std::string(text.size(), '=') + "\n\n"; }
+std::string heading(const std::string& text) {
+  return "\n" + text + "\n" + std::string(text.size(), '=') + "\n\n";
+}
 
 std::string text_of(const LabResult& lab) {
   std::string text = heading(lab.lab + ": " + score_of(lab) + ", " + lab.word);

@@ -1,6 +1,6 @@
-// Reads a student's folder, of which nothing can be trusted: it may be full of links to the grader's own files, of
-// FIFOs that never answer and of folders without end. Every step down is one openat(2) of a single name with
-// O_NOFOLLOW, so no path is ever resolved twice, and no link at all.
+// Reads a student's folder, of which nothing can be trusted: it may be full of links to the grader's own
+// files, of FIFOs that never answer and of folders without end. Every step down is one openat(2) of a single
+// name with O_NOFOLLOW, so no path is ever resolved twice, and no link at all.
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -50,7 +50,8 @@ class Walk {
     while (stream) {
       const dirent* entry = readdir(stream.get());
       if (entry == nullptr) break;
-      if (++entries_ > most_entries) throw Unreadable("more than " + std::to_string(most_entries) + " files and folders");
+      if (++entries_ > most_entries)
+        throw Unreadable("more than " + std::to_string(most_entries) + " files and folders");
       if (worth_a_look(entry->d_name)) names.emplace_back(entry->d_name);
     }
     std::ranges::sort(names);  // the same submission is read the same way on every machine
@@ -67,7 +68,8 @@ class Walk {
   void file(int parent, const std::string& name, const std::string& path, mode_t mode) {
     if (S_ISLNK(mode)) return pass_over(path, "a symbolic link, which is not followed");
     if (!S_ISREG(mode)) return pass_over(path, "no regular file");
-    // The file may have become something else since it was looked at: O_NONBLOCK keeps a FIFO from stopping us.
+    // The file may have become something else since it was looked at: O_NONBLOCK keeps a FIFO from stopping
+    // us.
     const Descriptor fd(openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!fd) return pass_over(path, std::strerror(errno));
     struct stat status {};
@@ -84,7 +86,8 @@ class Walk {
       if (count == 0) break;
       size += static_cast<std::size_t>(count);
     }
-    if (size > most_file_bytes) return pass_over(path, "larger than " + std::to_string(most_file_bytes >> 10) + " KiB");
+    if (size > most_file_bytes)
+      return pass_over(path, "larger than " + std::to_string(most_file_bytes >> 10) + " KiB");
     taken_ += size;
     if (taken_ > most_taken_bytes) throw Unreadable("too many files with the names of the labs");
     content.resize(size);

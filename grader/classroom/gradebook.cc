@@ -47,15 +47,16 @@ std::string fitted(const std::string& text, std::size_t width) {
 
 /// How much room each column gets.
 struct Layout {
-  std::size_t student = 7;   // the heading's own
-  std::size_t word = 0;      // 0: no words
+  std::size_t student = 7;  // the heading's own
+  std::size_t word = 0;     // 0: no words
 
   Layout(const std::vector<std::string>& labs, const std::vector<GradebookRow>& rows, std::size_t width) {
     for (const GradebookRow& row : rows) {
       student = std::max(student, columns(row.student));
       for (const auto& cell : row.labs) word = std::max(word, columns(remark_of(cell)));
     }
-    for (const std::string& lab : labs) word = std::max(word, lab.size() - 5);  // beside its points, under the heading
+    for (const std::string& lab : labs)
+      word = std::max(word, lab.size() - 5);  // beside its points, under the heading
     student = std::min<std::size_t>(student, 28);
     const std::size_t fixed = student + total_width + labs.size() * points_width;
     const std::size_t room = width > fixed && !labs.empty() ? (width - fixed) / labs.size() : 0;
@@ -89,15 +90,17 @@ GradebookRow row_of(const StudentResult& result, const std::vector<std::string>&
   GradebookRow row{result.student, {}};
   for (const std::string& id : labs) {
     const auto found = std::ranges::find(result.labs, id, &LabResult::lab);
-    row.labs.push_back(found == result.labs.end() ? GradebookRow::Cell{}
-                                                  : GradebookRow::Cell{found->standing, found->points, found->word, found->badges});
+    row.labs.push_back(found == result.labs.end()
+                           ? GradebookRow::Cell{}
+                           : GradebookRow::Cell{found->standing, found->points, found->word, found->badges});
   }
   return row;
 }
 
 std::string csv_cell(std::string_view text) {
   std::string cell(text);
-  if (!cell.empty() && std::string_view("=+-@\t\r").find(cell[0]) != std::string_view::npos) cell.insert(0, "'");
+  if (!cell.empty() && std::string_view("=+-@\t\r").find(cell[0]) != std::string_view::npos)
+    cell.insert(0, "'");
   if (cell.find_first_of(",\"\r\n'") == std::string::npos) return cell;
   std::string quoted = "\"";
   for (const char c : cell) quoted.append(c == '"' ? "\"\"" : std::string_view(&c, 1));
@@ -106,7 +109,8 @@ std::string csv_cell(std::string_view text) {
 
 std::string gradebook_csv(const std::vector<std::string>& labs, const std::vector<GradebookRow>& rows) {
   std::string csv = "student";
-  for (const std::string& lab : labs) csv += "," + csv_cell(lab) + "," + csv_cell(lab + " word") + "," + csv_cell(lab + " badges");
+  for (const std::string& lab : labs)
+    csv += "," + csv_cell(lab) + "," + csv_cell(lab + " word") + "," + csv_cell(lab + " badges");
   csv += ",total\r\n";
   for (const GradebookRow& row : rows) {
     csv += csv_cell(row.student);
@@ -118,7 +122,8 @@ std::string gradebook_csv(const std::vector<std::string>& labs, const std::vecto
   return csv;
 }
 
-std::string gradebook_table(const std::vector<std::string>& labs, const std::vector<GradebookRow>& rows, std::size_t width) {
+std::string gradebook_table(const std::vector<std::string>& labs, const std::vector<GradebookRow>& rows,
+                            std::size_t width) {
   const Layout layout(labs, rows, width);
   std::string table = heading(labs, layout);
   bool badges = false;

@@ -17,20 +17,23 @@ struct GradebookRow {
     std::vector<std::string> badges;
   };
   std::string student;
-  std::vector<Cell> labs;   ///< in the order of the gradebook's labs
+  std::vector<Cell> labs;  ///< in the order of the gradebook's labs
 };
 
 /// The row of a result. Labs that the result lacks are pending.
 GradebookRow row_of(const StudentResult& result, const std::vector<std::string>& labs);
 
-/// The gradebook for a spreadsheet (RFC 4180, CRLF and all): student, for each lab points, word and badges, total.
-/// Points that do not stand are empty, and so is the total that they belong to: an empty cell is no zero.
+/// The gradebook for a spreadsheet (RFC 4180, CRLF and all): student, for each lab points, word and badges,
+/// total. Points that do not stand are empty, and so is the total that they belong to: an empty cell is no
+/// zero.
 std::string gradebook_csv(const std::vector<std::string>& labs, const std::vector<GradebookRow>& rows);
 
 /// The same as a table of at most `width` columns; words are cut, or left out, where they do not fit.
-std::string gradebook_table(const std::vector<std::string>& labs, const std::vector<GradebookRow>& rows, std::size_t width = 100);
+std::string gradebook_table(const std::vector<std::string>& labs, const std::vector<GradebookRow>& rows,
+                            std::size_t width = 100);
 
-/// A cell of a CSV file: quoted where it must be, and never a formula. A spreadsheet runs what begins with `=`, `+`,
+/// A cell of a CSV file: quoted where it must be, and never a formula. A spreadsheet runs what begins with
+/// `=`, `+`,
 /// `-` or `@`, and the name of a folder comes from a student; an apostrophe in front makes it text.
 std::string csv_cell(std::string_view text);
 

@@ -22,7 +22,7 @@ bool in_folder_of(const FoundPath& path, const Lab& lab) {
 
 struct Candidate {
   const FoundFile* file;
-  bool at_home;         ///< in a folder of this lab
+  bool at_home;  ///< in a folder of this lab
   std::size_t depth;
 
   /// The best comes first.
@@ -38,7 +38,8 @@ std::vector<Candidate> candidates_for(const std::string& name, const Contents& c
     const FoundPath path = take_apart(file.path);
     if (path.name != name) continue;
     const bool at_home = in_folder_of(path, lab);
-    if (!at_home && std::ranges::any_of(all, [&](const Lab& other) { return in_folder_of(path, other); })) continue;
+    if (!at_home && std::ranges::any_of(all, [&](const Lab& other) { return in_folder_of(path, other); }))
+      continue;
     found.push_back({&file, at_home, path.folders.size()});
   }
   std::ranges::sort(found, std::less<>());
@@ -47,11 +48,15 @@ std::vector<Candidate> candidates_for(const std::string& name, const Contents& c
 
 }  // namespace
 
-Contents read_submission(const Submission& submission, const std::vector<Lab>& labs, const std::filesystem::path& unpacker) {
+Contents read_submission(const Submission& submission, const std::vector<Lab>& labs,
+                         const std::filesystem::path& unpacker) {
   switch (submission.kind) {
-    case Submission::Kind::folder: return read_folder(submission.path, names_of(labs));
-    case Submission::Kind::archive: return read_archive(submission.path, names_of(labs), unpacker);
-    case Submission::Kind::link: break;
+    case Submission::Kind::folder:
+      return read_folder(submission.path, names_of(labs));
+    case Submission::Kind::archive:
+      return read_archive(submission.path, names_of(labs), unpacker);
+    case Submission::Kind::link:
+      break;
   }
   throw Unreadable("a symbolic link, which is not followed");
 }

@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Checks of one submission at once. Most of a check is waiting; but several submissions run at the same time, and a
-/// machine that is too busy makes checks inconclusive.
+/// Checks of one submission at once. Most of a check is waiting; but several submissions run at the same
+/// time, and a machine that is too busy makes checks inconclusive.
 constexpr unsigned checks_at_once = 16;
 
 /// Puts the files where the builder looks for them.
@@ -33,15 +33,14 @@ void lay_out(const Lab& lab, const HandedIn& handed, const fs::path& sources, La
   }
 }
 
-long core_checks(const Lab& lab) {
-  return std::ranges::count(lab.checks, false, &CheckInfo::stretch);
-}
+long core_checks(const Lab& lab) { return std::ranges::count(lab.checks, false, &CheckInfo::stretch); }
 
 bool says(const std::string& text, std::string_view words) { return text.find(words) != std::string::npos; }
 
 bool crashed(const ProgramRecord& program) {
   // Segmentation fault, abort, and so on; checks themselves end programs with other signals.
-  constexpr std::array signals = {"signal 4 ", "signal 6 ", "signal 7 ", "signal 8 ", "signal 11 ", "signal 13 "};
+  constexpr std::array signals = {"signal 4 ", "signal 6 ",  "signal 7 ",
+                                  "signal 8 ", "signal 11 ", "signal 13 "};
   return std::ranges::any_of(signals, [&](const char* signal) { return says(program.end, signal); }) ||
          says(program.errors, "ERROR: AddressSanitizer") || says(program.errors, "ERROR: LeakSanitizer");
 }
@@ -49,7 +48,9 @@ bool crashed(const ProgramRecord& program) {
 bool flooded(const ProgramRecord& program) { return says(program.end, "printed too much"); }
 bool greedy(const ProgramRecord& program) { return says(program.end, "memory"); }
 bool busy(const ProgramRecord& program) { return says(program.end, "processor time"); }
-bool unfinished(const ProgramRecord& program) { return program.end == "exit status 3" && says(program.errors, "TODO"); }
+bool unfinished(const ProgramRecord& program) {
+  return program.end == "exit status 3" && says(program.errors, "TODO");
+}
 
 /// An end was awaited that did not come.
 bool timed_out(const Verdict* verdict) { return says(verdict->actual, "still running"); }
@@ -69,10 +70,12 @@ Failures core_failures(const Lab& lab, const std::vector<Verdict>& verdicts) {
 /// In how many of them a program of the student's did this.
 template <typename Deed>
 long count(const Failures& failures, Deed did) {
-  return std::ranges::count_if(failures, [&](const Verdict* verdict) { return std::ranges::any_of(verdict->programs, did); });
+  return std::ranges::count_if(
+      failures, [&](const Verdict* verdict) { return std::ranges::any_of(verdict->programs, did); });
 }
 
-/// What went wrong beyond a wrong answer: of the ways to end too soon the most frequent, or else that it did not end.
+/// What went wrong beyond a wrong answer: of the ways to end too soon the most frequent, or else that it did
+/// not end.
 std::string symptom_of(const Failures& failures) {
   using Symptom = std::pair<long, std::string_view>;
   const std::array symptoms = {Symptom{count(failures, flooded), ", floods output"},
@@ -106,7 +109,8 @@ CheckLine line_of(const Lab& lab, const Verdict& verdict) {
 
 /// In the order of the manifest, whichever finished first.
 void sort_by_manifest(const Lab& lab, std::vector<Verdict>& verdicts) {
-  std::ranges::sort(verdicts, std::less<>(), [&](const Verdict& verdict) { return lab.find_check(verdict.check); });
+  std::ranges::sort(verdicts, std::less<>(),
+                    [&](const Verdict& verdict) { return lab.find_check(verdict.check); });
 }
 
 void run_lab(const Toolbox& toolbox, const Lab& lab, const fs::path& program, const Workplace& place,

@@ -11,8 +11,9 @@
 
 namespace wirelab {
 
-/// Compiles what a student handed in for a lab and runs the lab's checks on it. A file that is missing while others
-/// are there is taken from the skeleton, so that half a lab earns its half. Throws when the grader is in trouble.
+/// Compiles what a student handed in for a lab and runs the lab's checks on it. A file that is missing while
+/// others are there is taken from the skeleton, so that half a lab earns its half. Throws when the grader is
+/// in trouble.
 LabResult judge_lab(const Toolbox& toolbox, const Lab& lab, const HandedIn& handed, const Workplace& place,
                     std::optional<std::uint64_t> seed);
 

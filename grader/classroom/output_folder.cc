@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view marker = ".wirelab-grades";
-constexpr std::uint64_t least_free_bytes = 16u << 20;   // a build of one lab takes about 2 MiB
+constexpr std::uint64_t least_free_bytes = 16u << 20;  // a build of one lab takes about 2 MiB
 
 /// Throws unless this run may write there.
 void demand_free(const fs::path& root, bool resume) {
@@ -30,9 +30,11 @@ void demand_free(const fs::path& root, bool resume) {
   if (error) throw_errno("grade into", root.string(), error.value());
   if (empty) return;
   const std::string out = "grade into " + root.string() + ": ";
-  if (!is_output_folder(root)) throw std::runtime_error(out + "the folder holds something else; choose another with --out");
+  if (!is_output_folder(root))
+    throw std::runtime_error(out + "the folder holds something else; choose another with --out");
   if (resume) return;
-  throw std::runtime_error(out + "it holds the grades of an earlier run; go on with --resume or choose another folder with --out");
+  throw std::runtime_error(
+      out + "it holds the grades of an earlier run; go on with --resume or choose another folder with --out");
 }
 
 }  // namespace
@@ -51,7 +53,8 @@ OutputFolder::OutputFolder(fs::path root, bool resume) : root_(std::move(root)) 
   const fs::path path = root_ / marker;
   lock_.reset(must(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666), "create", path.string()));
   if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    lock_.reset();  // so that the destructor, if there were one to run, could not touch the other run's folder
+    lock_
+        .reset();  // so that the destructor, if there were one to run, could not touch the other run's folder
     throw std::runtime_error("grade into " + root_.string() + ": another run is writing there");
   }
   fs::remove_all(root_ / ".work");
@@ -60,7 +63,8 @@ OutputFolder::OutputFolder(fs::path root, bool resume) : root_(std::move(root)) 
 OutputFolder::~OutputFolder() {
   std::error_code ignored;
   fs::remove_all(root_ / ".work", ignored);
-  for (const char* folder : {"students", "evidence"}) fs::remove(root_ / folder, ignored);  // where they are empty
+  for (const char* folder : {"students", "evidence"})
+    fs::remove(root_ / folder, ignored);  // where they are empty
   if (fs::exists(root_ / "students", ignored) || fs::exists(root_ / "gradebook.csv", ignored)) return;
   fs::remove(root_ / marker, ignored);
   if (made_) fs::remove(root_, ignored);
@@ -90,7 +94,8 @@ void OutputFolder::keep(const StudentResult& result, std::string_view feedback, 
     fs::rename(evidence, shown);
   }
   write(student / "feedback.txt", feedback);
-  write(student / "result.json", nlohmann::json(result).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write(student / "result.json",
+        nlohmann::json(result).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 std::optional<StudentResult> OutputFolder::result_of(const std::string& student) const {

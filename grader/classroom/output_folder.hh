@@ -16,19 +16,21 @@ namespace wirelab {
 ///     gradebook.csv
 ///     students/NAME/feedback.txt, result.json
 ///     evidence/NAME/05-unreliable-udp/CHECK/        of checks that did not pass
-///     .wirelab-grades                               says whose folder this is, and is locked while a run writes
-///     .work/                                        what is not finished; nothing here is ever read again
+///     .wirelab-grades                               says whose folder this is, and is locked while a run
+///     writes .work/                                        what is not finished; nothing here is ever read
+///     again
 ///
-/// The files are the journal. Each is written beside its place and then renamed into it (rename(2) is atomic), and a
-/// student's result.json comes last: where it is, all is there, and a run that is killed at any moment leaves whole
-/// results and rubbish in .work. No database is needed for that: one writer, one record per student, never a query,
-/// and an instructor can read, mend or delete a record with the tools at hand. A power failure may lose the last few
-/// files, since none is synced; a record that cannot be read is taken as not there, and graded again.
+/// The files are the journal. Each is written beside its place and then renamed into it (rename(2) is
+/// atomic), and a student's result.json comes last: where it is, all is there, and a run that is killed at
+/// any moment leaves whole results and rubbish in .work. No database is needed for that: one writer, one
+/// record per student, never a query, and an instructor can read, mend or delete a record with the tools at
+/// hand. A power failure may lose the last few files, since none is synced; a record that cannot be read is
+/// taken as not there, and graded again.
 class OutputFolder {
  public:
   /// Claims the folder, making it if need be. With `resume` it may hold an earlier run's results.
-  /// Throws std::runtime_error, one line: it holds results or something else, another run is writing there; and
-  /// std::system_error.
+  /// Throws std::runtime_error, one line: it holds results or something else, another run is writing there;
+  /// and std::system_error.
   OutputFolder(std::filesystem::path root, bool resume);
 
   /// Removes .work, and all of the folder when nothing has come to stand in it.
@@ -55,8 +57,8 @@ class OutputFolder {
   /// Writes `gradebook.csv`.
   void keep_gradebook(std::string_view csv);
 
-  /// Throws std::system_error (No space left on device) when the disk is all but full: a compiler that cannot write
-  /// must not be taken for a submission that does not compile.
+  /// Throws std::system_error (No space left on device) when the disk is all but full: a compiler that cannot
+  /// write must not be taken for a submission that does not compile.
   void demand_space() const;
 
  private:

@@ -19,25 +19,38 @@ Outcome outcome_called(const std::string& name) {
 }
 
 nlohmann::json json_of(const CheckLine& line) {
-  return {{"check", line.check}, {"title", line.title}, {"outcome", to_string(line.outcome)}, {"points", line.points},
-          {"badge", line.badge}, {"seed", line.seed}, {"said", line.said}};
+  return {{"check", line.check},   {"title", line.title}, {"outcome", to_string(line.outcome)},
+          {"points", line.points}, {"badge", line.badge}, {"seed", line.seed},
+          {"said", line.said}};
 }
 
 CheckLine line_of(const nlohmann::json& json) {
-  return {json.at("check"), json.at("title"), outcome_called(json.at("outcome")), json.at("points"),
-          json.at("badge"), json.at("seed"), json.at("said")};
+  return {json.at("check"),  json.at("title"), outcome_called(json.at("outcome")),
+          json.at("points"), json.at("badge"), json.at("seed"),
+          json.at("said")};
 }
 
 nlohmann::json json_of(const LabResult& lab) {
   nlohmann::json checks = nlohmann::json::array();
   for (const CheckLine& line : lab.checks) checks.push_back(json_of(line));
-  return {{"lab", lab.lab}, {"standing", lab.standing}, {"points", lab.points}, {"most", lab.most}, {"word", lab.word},
-          {"badges", lab.badges}, {"notes", lab.notes}, {"diagnostics", lab.diagnostics}, {"checks", checks}};
+  return {{"lab", lab.lab},       {"standing", lab.standing},
+          {"points", lab.points}, {"most", lab.most},
+          {"word", lab.word},     {"badges", lab.badges},
+          {"notes", lab.notes},   {"diagnostics", lab.diagnostics},
+          {"checks", checks}};
 }
 
 LabResult lab_of(const nlohmann::json& json) {
-  LabResult lab{json.at("lab"), json.at("standing"), json.at("points"), json.at("most"), json.at("word"),
-                json.at("badges"), json.at("notes"), json.at("diagnostics"), {}, {}};
+  LabResult lab{json.at("lab"),
+                json.at("standing"),
+                json.at("points"),
+                json.at("most"),
+                json.at("word"),
+                json.at("badges"),
+                json.at("notes"),
+                json.at("diagnostics"),
+                {},
+                {}};
   for (const nlohmann::json& line : json.at("checks")) lab.checks.push_back(line_of(line));
   return lab;
 }
@@ -45,8 +58,11 @@ LabResult lab_of(const nlohmann::json& json) {
 }  // namespace
 
 void to_json(nlohmann::json& json, const StudentResult& result) {
-  json = {{"student", result.student}, {"submission", result.submission}, {"digest", result.digest},
-          {"notes", result.notes}, {"labs", nlohmann::json::array()}};
+  json = {{"student", result.student},
+          {"submission", result.submission},
+          {"digest", result.digest},
+          {"notes", result.notes},
+          {"labs", nlohmann::json::array()}};
   for (const LabResult& lab : result.labs) json["labs"].push_back(json_of(lab));
 }
 
@@ -56,7 +72,8 @@ void from_json(const nlohmann::json& json, StudentResult& result) {
 }
 
 bool settled(const StudentResult& result) {
-  return std::ranges::all_of(result.labs, [](const LabResult& lab) { return lab.standing == Standing::graded; });
+  return std::ranges::all_of(result.labs,
+                             [](const LabResult& lab) { return lab.standing == Standing::graded; });
 }
 
 }  // namespace wirelab

@@ -10,9 +10,9 @@ namespace wirelab {
 
 /// How far a lab of a student has come.
 enum class Standing {
-  pending,   ///< not graded yet: the run was stopped
-  graded,    ///< points and word stand
-  again,     ///< a check could not be judged: neither points nor none, another run must tell
+  pending,  ///< not graded yet: the run was stopped
+  graded,   ///< points and word stand
+  again,    ///< a check could not be judged: neither points nor none, another run must tell
 };
 
 /// One check's line in the feedback.
@@ -20,31 +20,31 @@ struct CheckLine {
   std::string check;
   std::string title;
   Outcome outcome = Outcome::inconclusive;
-  int points = 0;            ///< what it is worth; 0 for stretch
-  std::string badge;         ///< stretch: what it earns
-  std::uint64_t seed = 0;    ///< runs the check again exactly so
-  std::string said;          ///< failed: expected and actual in one line; inconclusive: the reason
+  int points = 0;          ///< what it is worth; 0 for stretch
+  std::string badge;       ///< stretch: what it earns
+  std::uint64_t seed = 0;  ///< runs the check again exactly so
+  std::string said;        ///< failed: expected and actual in one line; inconclusive: the reason
 };
 
 /// What came of one lab of one student.
 struct LabResult {
-  std::string lab;           ///< `05-unreliable-udp`
+  std::string lab;  ///< `05-unreliable-udp`
   Standing standing = Standing::pending;
   int points = 0;
   int most = 0;
-  std::string word;          ///< "complete", "does not compile", "fails 3 of 14, crashes", ...
+  std::string word;  ///< "complete", "does not compile", "fails 3 of 14, crashes", ...
   std::vector<std::string> badges;
-  std::vector<std::string> notes;      ///< on what was taken and what was not
-  std::string diagnostics;             ///< what the compiler said
+  std::vector<std::string> notes;  ///< on what was taken and what was not
+  std::string diagnostics;         ///< what the compiler said
   std::vector<CheckLine> checks;
-  std::string explanations;            ///< for the feedback alone: each failure at length, ladder included
+  std::string explanations;  ///< for the feedback alone: each failure at length, ladder included
 };
 
 /// What came of one student.
 struct StudentResult {
   std::string student;
-  std::string submission;    ///< where it was found
-  std::string digest;        ///< of all that the result depends on
+  std::string submission;  ///< where it was found
+  std::string digest;      ///< of all that the result depends on
   std::vector<std::string> notes;
   std::vector<LabResult> labs;
 };

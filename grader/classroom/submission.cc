@@ -21,7 +21,8 @@ constexpr std::array archive_suffixes = {".zip", ".tar", ".tar.gz", ".tgz", ".ta
 /// The suffix that makes an archive of a file, as long as it is; empty when none does.
 std::string_view archive_suffix(std::string_view name) {
   std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   for (const std::string_view suffix : archive_suffixes) {
     if (lower.size() > suffix.size() && lower.ends_with(suffix)) return suffix;
   }
@@ -55,7 +56,8 @@ bool is_lab_folder(const std::string& name, const std::vector<Lab>& labs) {
 /// What an entry of a class folder is: a submission, or nothing that concerns us.
 bool is_submission_of_class(const fs::directory_entry& entry) {
   std::error_code ignored;
-  if (entry.is_symlink(ignored)) return entry.is_directory(ignored) || looks_like_archive(entry.path().string());
+  if (entry.is_symlink(ignored))
+    return entry.is_directory(ignored) || looks_like_archive(entry.path().string());
   if (entry.is_directory(ignored)) return !is_output_folder(entry.path());
   return entry.is_regular_file(ignored) && looks_like_archive(entry.path().string());
 }
@@ -63,7 +65,8 @@ bool is_submission_of_class(const fs::directory_entry& entry) {
 bool is_submission(const std::vector<fs::directory_entry>& entries, const std::vector<Lab>& labs) {
   return std::ranges::any_of(entries, [&](const fs::directory_entry& entry) {
     const std::string name = entry.path().filename().string();
-    return is_lab_file(name, labs) || (entry.symlink_status().type() == fs::file_type::directory && is_lab_folder(name, labs));
+    return is_lab_file(name, labs) ||
+           (entry.symlink_status().type() == fs::file_type::directory && is_lab_folder(name, labs));
   });
 }
 
@@ -74,7 +77,8 @@ fs::path lone_archive(const fs::path& folder) {
   for (fs::directory_iterator next(folder, error), end; !error && next != end; next.increment(error)) {
     const std::string name = next->path().filename().string();
     if (!worth_a_look(name)) continue;
-    if (!found.empty() || !looks_like_archive(name) || !fs::is_regular_file(next->symlink_status())) return {};
+    if (!found.empty() || !looks_like_archive(name) || !fs::is_regular_file(next->symlink_status()))
+      return {};
     found = next->path();
   }
   return found;
@@ -113,7 +117,8 @@ void add_folder(const fs::path& folder, const std::vector<Lab>& labs, ClassList&
     if (is_submission_of_class(entry)) {
       list.submissions.push_back(member_of_class(entry));
     } else if (!is_output_folder(entry.path())) {
-      list.passed_over.push_back(printable(entry.path().string()) + ": passed over, neither a folder nor an archive");
+      list.passed_over.push_back(printable(entry.path().string()) +
+                                 ": passed over, neither a folder nor an archive");
     }
   }
 }
@@ -133,7 +138,8 @@ void add_path(const fs::path& path, const std::vector<Lab>& labs, ClassList& lis
 
 /// How file systems that ignore case compare names: those of ASCII will do, others stay as they are.
 std::string folded(std::string name) {
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(c < 128 ? std::tolower(c) : c); });
+  std::ranges::transform(name, name.begin(),
+                         [](unsigned char c) { return static_cast<char>(c < 128 ? std::tolower(c) : c); });
   return name;
 }
 
@@ -142,15 +148,19 @@ void make_names_unique(std::vector<Submission>& submissions) {
   for (Submission& one : submissions) {
     const std::string name = safe_name(one.name);
     one.name = name;
-    for (int count = 2; !taken.insert(folded(one.name)).second; ++count) one.name = name + "-" + std::to_string(count);
+    for (int count = 2; !taken.insert(folded(one.name)).second; ++count)
+      one.name = name + "-" + std::to_string(count);
   }
 }
 
 /// How many bytes at the start of `text` are one whole UTF-8 character; 0 when it is broken there.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = static_cast<unsigned char>(text[0]);
-  const std::size_t length = byte < 0x80 ? 1 : byte >= 0xc2 && byte < 0xe0 ? 2 : byte >= 0xe0 && byte < 0xf0 ? 3
-                           : byte >= 0xf0 && byte < 0xf5 ? 4 : 0;
+  const std::size_t length = byte < 0x80                   ? 1
+                             : byte >= 0xc2 && byte < 0xe0 ? 2
+                             : byte >= 0xe0 && byte < 0xf0 ? 3
+                             : byte >= 0xf0 && byte < 0xf5 ? 4
+                                                           : 0;
   if (length > text.size()) return 0;
   const std::string_view rest = text.substr(1, length == 0 ? 0 : length - 1);
   return std::ranges::all_of(rest, [](unsigned char c) { return (c & 0xc0) == 0x80; }) ? length : 0;
@@ -179,7 +189,8 @@ std::string safe_name(std::string_view name) {
     const std::size_t length = utf8_length(name);
     const auto byte = static_cast<unsigned char>(name[0]);
     // U+0080 to U+009F are control characters as well, spelt with two bytes.
-    const bool control = byte < 0x20 || byte == 0x7f || (byte == 0xc2 && length == 2 && static_cast<unsigned char>(name[1]) < 0xa0);
+    const bool control = byte < 0x20 || byte == 0x7f ||
+                         (byte == 0xc2 && length == 2 && static_cast<unsigned char>(name[1]) < 0xa0);
     const bool good = length > 0 && !control && unwanted.find(name[0]) == std::string_view::npos;
     if (safe.size() + length > most) break;
     safe += good ? name.substr(0, length) : std::string_view("_");

@@ -1,5 +1,5 @@
-// wirelab-unpack NAME... <ARCHIVE: the program on the far side of the fence. archive_reader.hh says what it answers.
-// It writes no file and needs none: it is started in a sandbox in which there is nothing.
+// wirelab-unpack NAME... <ARCHIVE: the program on the far side of the fence. archive_reader.hh says what it
+// answers. It writes no file and needs none: it is started in a sandbox in which there is nothing.
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -57,7 +57,8 @@ std::string path_of(archive_entry* entry) {
   if (name == nullptr) refuse("it holds a name that cannot be read");
   std::string path(name);
   std::ranges::replace(path, '\\', '/');
-  std::ranges::replace_if(path, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  std::ranges::replace_if(
+      path, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
   return path;
 }
 
@@ -65,7 +66,8 @@ void refuse_trickery(archive_entry* entry, const std::string& path) {
   const FoundPath found = take_apart(path);
   const bool drive = path.size() > 1 && path[1] == ':';
   if (path.starts_with('/') || drive) refuse("it holds an absolute path: " + path);
-  if (found.name == ".." || std::ranges::count(found.folders, "..") > 0) refuse("it holds a path with '..': " + path);
+  if (found.name == ".." || std::ranges::count(found.folders, "..") > 0)
+    refuse("it holds a path with '..': " + path);
   if (archive_entry_hardlink(entry) != nullptr || archive_entry_symlink(entry) != nullptr ||
       archive_entry_filetype(entry) == AE_IFLNK) {
     refuse("it holds a link: " + path);
@@ -75,8 +77,8 @@ void refuse_trickery(archive_entry* entry, const std::string& path) {
   if (archive_entry_is_encrypted(entry) != 0) refuse("it is encrypted");
 }
 
-/// Reads an entry to its end, wanted or not: so damage anywhere is noticed, and every byte is counted that comes out.
-/// Keeps what is kept of a file.
+/// Reads an entry to its end, wanted or not: so damage anywhere is noticed, and every byte is counted that
+/// comes out. Keeps what is kept of a file.
 std::string content_of(archive* reader, std::uint64_t& unpacked) {
   std::string content;
   char block[16 << 10];
@@ -85,14 +87,16 @@ std::string content_of(archive* reader, std::uint64_t& unpacked) {
     if (count < 0) refuse("it is damaged: " + reason_of(reader));
     if (count == 0) return content;
     unpacked += static_cast<std::uint64_t>(count);
-    if (unpacked > most_archive_bytes) refuse("it unpacks to more than " + std::to_string(most_archive_bytes >> 20) + " MiB");
+    if (unpacked > most_archive_bytes)
+      refuse("it unpacks to more than " + std::to_string(most_archive_bytes >> 20) + " MiB");
     if (content.size() <= most_file_bytes) content.append(block, static_cast<std::size_t>(count));
   }
 }
 
 bool is_wanted(const std::string& path, const std::set<std::string_view>& wanted) {
   const FoundPath found = take_apart(path);
-  return wanted.contains(found.name) && found.folders.size() <= most_depth && std::ranges::all_of(found.folders, worth_a_look);
+  return wanted.contains(found.name) && found.folders.size() <= most_depth &&
+         std::ranges::all_of(found.folders, worth_a_look);
 }
 
 void answer(const std::string& path, const std::string& content) {
