@@ -207,15 +207,6 @@ std::string list_unwritten(const Lab& lab, const std::vector<Verdict>& verdicts,
                             number_of(lab));
 }
 
-/// The verdict as it is shown: paths as they look from where the user is.
-Verdict seen_from_here(Verdict verdict) {
-  if (verdict.evidence.empty()) return verdict;
-  const std::string near =
-      std::filesystem::path(verdict.evidence).lexically_proximate(std::filesystem::current_path());
-  if (!near.starts_with("..")) verdict.evidence = near;
-  return verdict;
-}
-
 /// Not wrapped: there may be a command to copy.
 std::string indented_lines(std::string text) {
   for (std::size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1))

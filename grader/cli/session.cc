@@ -24,4 +24,12 @@ std::vector<const Lab*> Session::labs(const std::vector<std::string>& names) con
 
 std::string number_of(const Lab& lab) { return fmt::format("{:02}", lab.number); }
 
+Verdict seen_from_here(Verdict verdict) {
+  if (verdict.evidence.empty()) return verdict;
+  const std::string near =
+      std::filesystem::path(verdict.evidence).lexically_proximate(std::filesystem::current_path());
+  if (!near.starts_with("..")) verdict.evidence = near;
+  return verdict;
+}
+
 }  // namespace wirelab

@@ -35,6 +35,9 @@ struct Session {
 /// `./wirelab check 05`: how a user types a lab.
 std::string number_of(const Lab& lab);
 
+/// The verdict as it is shown: paths as they look from where the user is.
+Verdict seen_from_here(Verdict verdict);
+
 /// Exit statuses of every command.
 inline constexpr int exit_passed = 0;
 inline constexpr int exit_failed = 1;

@@ -17,7 +17,7 @@ int show_check(Session& session, const ShowRequest& request) {
     }
     const auto verdict = nlohmann::json::parse(read_file(file)).get<Verdict>();
     const Caption caption = caption_of(lab, verdict, "./wirelab check " + number_of(lab));
-    session.console.print(explain(verdict, caption, session.console.style()) + "\n");
+    session.console.print(explain(seen_from_here(verdict), caption, session.console.style()) + "\n");
   }
   return exit_passed;
 }
