@@ -349,12 +349,12 @@ TEST_F(Builder, compiler_sees_nothing_of_the_machine) {
 
 TEST_F(Builder, bombs_end_with_a_clear_word) {
   const auto begun = std::chrono::steady_clock::now();
-  EXPECT_THAT(build("#include \"little.cc\"\nint main() {}\n").diagnostics,
-              HasSubstr("#include nested too deeply"));
+  EXPECT_THAT(build("#include \"little.cc\"\nint main() {}\n").diagnostics, HasSubstr("#include nested"));
   EXPECT_THAT(
       build("template <int N> struct A { using t = typename A<N + 1>::t; };\nA<0>::t x;\nint main() {}\n")
           .diagnostics,
-      HasSubstr("recursive template instantiation"));
+      testing::AnyOf(HasSubstr("recursive template instantiation"),
+                     HasSubstr("instantiation depth exceeds")));
   EXPECT_EQ(build("asm(\".zero 3000000000\");\nint main() {}\n").diagnostics,
             "little.cc: the compiler was stopped: it wrote more than 64 MiB\n");
   EXPECT_EQ(build(R"(template <class A, class B> struct P {};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
@@ -143,20 +144,24 @@ Sandbox build_sandbox(const Toolbox& toolbox, const Toolchain& tools, const fs::
 
 std::string read_if_there(const fs::path& path) { return fs::exists(path) ? read_file(path) : std::string(); }
 
+bool says_any(const std::string& log, std::initializer_list<const char*> words) {
+  return std::ranges::any_of(words, [&](const char* word) { return log.find(word) != std::string::npos; });
+}
+
 /// What a compiler's exit status means beyond "there are errors in the file"; empty when there is nothing to
-/// add.
+/// add. Clang is one process and is ended itself; of g++ a child is, and g++ says in words what ended it.
 std::string explain_status(int status, const std::string& log) {
   const int signal = status > 128 ? status - 128 : 0;
-  if (signal == SIGXCPU || signal == SIGKILL) {
+  if (signal == SIGXCPU || signal == SIGKILL || says_any(log, {"CPU time limit exceeded", "Killed signal"})) {
     return fmt::format("the compiler was stopped after {} s: does a template or an #include never end?",
                        most_cpu.count());
   }
-  if (log.find("out of memory") != log.npos || log.find("bad_alloc") != log.npos ||
-      log.find("std::length_error") != log.npos) {
+  if (says_any(log, {"out of memory", "bad_alloc", "std::length_error", "virtual memory exhausted"})) {
     return fmt::format("the compiler was stopped: it needed more than {} GiB of memory", most_memory >> 30);
   }
-  if (signal == SIGXFSZ)
+  if (signal == SIGXFSZ || says_any(log, {"File size limit exceeded"})) {
     return fmt::format("the compiler was stopped: it wrote more than {} MiB", most_file >> 20);
+  }
   if (signal != 0) return fmt::format("the compiler crashed with signal {}", signal);
   return {};
 }

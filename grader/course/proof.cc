@@ -47,10 +47,10 @@ std::vector<std::string> core_checks(const Lab& lab) {
   return names;
 }
 
-std::vector<Verdict> check(const Bench& bench, const fs::path& program,
+std::vector<Verdict> check(const Bench& bench, std::vector<std::string> command,
                            const std::vector<std::string>& only) {
   CheckOptions options;
-  options.command = {program.string()};
+  options.command = std::move(command);
   options.only = only;
   options.jobs = bench.options.jobs;
   return run_checks(bench.toolbox, bench.lab, options);
@@ -84,7 +84,7 @@ Proof build_and_check(const Bench& bench, const fs::path& sources, const std::ve
   const Build build =
       build_program(bench.toolbox, bench.lab, sources, work.path() / bench.lab.program, bench.options.cache);
   if (const std::string trouble = trouble_with(build); !trouble.empty()) return refuted(trouble);
-  return judge(check(bench, build.program, only));
+  return judge(check(bench, {build.program.string()}, only));
 }
 
 Proof fails_every_core_check(const Bench& bench) {
@@ -96,15 +96,39 @@ Proof fails_every_core_check(const Bench& bench) {
       });
 }
 
-Proof passes_everything(const Bench& bench) {
-  return build_and_check(bench, bench.solution(), {}, [](const std::vector<Verdict>& verdicts) {
-    for (const Verdict& verdict : verdicts) {
-      if (verdict.outcome != Outcome::failed) continue;
-      return refuted(fmt::format("it fails {} (seed {}): expected {}; {}", verdict.check, verdict.seed,
-                                 verdict.expected, verdict.actual));
-    }
-    return undecided(verdicts);
-  });
+/// That none of these checks failed.
+Proof all_pass(const std::vector<Verdict>& verdicts) {
+  for (const Verdict& verdict : verdicts) {
+    if (verdict.outcome != Outcome::failed) continue;
+    return refuted(fmt::format("it fails {} (seed {}): expected {}; {}", verdict.check, verdict.seed,
+                               verdict.expected, verdict.actual));
+  }
+  return undecided(verdicts);
+}
+
+Proof passes_everything(const Bench& bench) { return build_and_check(bench, bench.solution(), {}, all_pass); }
+
+/// How a program in another language is started, by the ending of its name.
+std::string interpreter_of(const fs::path& program) {
+  if (program.extension() == ".py") return "python3";
+  if (program.extension() == ".pl") return "perl";
+  throw std::runtime_error("run " + program.string() + ": no interpreter is known for this ending");
+}
+
+/// Correct programs written differently: a folder with the student's files, or a script. Badges are not asked of them.
+Proof variant_passes_the_core(const Bench& bench, const fs::path& variant) {
+  if (fs::is_directory(variant)) return build_and_check(bench, variant, core_checks(bench.lab), all_pass);
+  return all_pass(check(bench, {interpreter_of(variant), variant.string()}, core_checks(bench.lab)));
+}
+
+/// tests/variants/03/*, by name; a course that was handed out has none.
+std::vector<fs::path> variants_of(const Bench& bench) {
+  const fs::path folder = bench.toolbox.root / "tests" / "variants" / fmt::format("{:02}", bench.lab.number);
+  std::vector<fs::path> found;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) found.push_back(entry.path());
+  std::ranges::sort(found);
+  return found;
 }
 
 Proof differs_in_holes_only(const Bench& bench) {
@@ -168,6 +192,10 @@ std::vector<Claim> claims_of(const Toolbox& toolbox, const Lab& lab, const Proof
   const auto claim = [&](std::string text, std::function<Proof()> prove) {
     claims.push_back({lab.id(), std::move(text), guarded(std::move(prove))});
   };
+  for (const fs::path& variant : variants_of(*bench)) {
+    claim(fmt::format("the variant \"{}\" passes every core check", variant.filename().string()),
+          [=] { return variant_passes_the_core(*bench, variant); });
+  }
   claim("the skeleton compiles without warnings",
         [=] { return compiles_without_warnings(*bench, bench->lab.folder); });
   claim("the solution compiles without warnings",
