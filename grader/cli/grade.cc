@@ -20,6 +20,7 @@
 #include "grader/cli/commands.hh"
 #include "grader/course/check_run.hh"
 #include "grader/course/files.hh"
+#include "grader/course/machine.hh"
 
 namespace wirelab {
 namespace {
@@ -126,6 +127,12 @@ void try_named_archives(const std::vector<Submission>& submissions, const Craft&
   }
 }
 
+/// Without them nothing can be compiled, read or checked: better said once than of every student.
+void demand_namespaces() {
+  const Finding finding = examine_namespaces();
+  if (!finding.ok) throw std::runtime_error("grade: " + finding.trouble + "; " + finding.remedy);
+}
+
 ClassPlan plan_for(Session& session, const GradeRequest& request) {
   ClassList list = find_submissions(request.paths, session.course.labs);
   for (const std::string& line : list.passed_over) session.console.print(line + "\n");
@@ -198,6 +205,7 @@ int grade_class(Console& console, const ClassPlan& plan, OutputFolder& out, cons
 }  // namespace
 
 int grade(Session& session, const GradeRequest& request) {
+  demand_namespaces();
   const ClassPlan plan = plan_for(session, request);
   const fs::path unpacker = session.toolbox.build / "bin" / "wirelab-unpack";
   Craft craft;
