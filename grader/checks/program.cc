@@ -98,6 +98,18 @@ Address Program::await_listener() {
   }
 }
 
+void Program::expect_waiting_connection(std::uint16_t port) {
+  step(fmt::format("wait until a connection to port {} waits to be accepted", port));
+  const auto deadline = Clock::now() + patience;
+  while (Clock::now() < deadline) {
+    for (const BoundSocket& socket : sockets_in(host_, SOCK_STREAM, listening)) {
+      if (socket.local.port() == port && socket.receive_queue > 0) return;
+    }
+    std::this_thread::sleep_for(look_again);
+  }
+  story_.fail("a connection in the queue of the listening socket", "there is none");
+}
+
 void Program::expect_exit(int code, std::chrono::nanoseconds limit) {
   step(fmt::format("it ends with exit status {}", code));
   const auto exit = process_.wait(Clock::now() + limit);

@@ -31,6 +31,9 @@ class Program {
   /// Waits until the kernel shows the program's TCP socket (Linux may have given it the port), and returns its address.
   Address await_listener();
 
+  /// Waits until a connection to this port waits to be accepted.
+  void expect_waiting_connection(std::uint16_t port);
+
   /// The program ends of itself, within `limit`, with this exit status.
   void expect_exit(int code, std::chrono::nanoseconds limit = patience);
 

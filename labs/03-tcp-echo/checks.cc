@@ -591,12 +591,15 @@ TEST_F(TcpEcho, idle_server_uses_no_processor) {
 TEST_F(TcpEcho, sigterm_drains_and_exits) {
   Program& program = start_server();
   TcpPeer peer = connect_client();
+  peer.send("hello");
+  peer.expect_receive("hello");  // so this client has been accepted
   const std::string bytes = random.bytes(100000);
   peer.send(bytes);
   program.pause();
   program.terminate();
-  TcpPeer last = connect_client();  // the kernel has taken it, but accept has not
+  TcpPeer last = connect_client();
   last.send("last orders");
+  program.expect_waiting_connection(port);  // the kernel has taken it, but accept has not
   program.resume();
   likely_mistake("After SIGTERM the server still takes new clients: the listening socket is to be closed first.");
   expect_refusal(client, server.at(port));
