@@ -16,7 +16,7 @@ namespace wirelab {
 static std::string read_message(int fd) {
   std::string message;
   char c;
-  while (recv(fd, &c, 1, 0) >= 0) {   // one byte at a time, so that I lose nothing
+  while (recv(fd, &c, 1, 0) > 0) {    // one byte at a time, so that I lose nothing
     message += c;
     if (c == '\n') break;             // end of the message
   }
