@@ -102,7 +102,7 @@ void Program::expect_waiting_connection(std::uint16_t port) {
   step(fmt::format("wait until a connection to port {} waits to be accepted", port));
   const auto deadline = Clock::now() + patience;
   while (Clock::now() < deadline) {
-    for (const BoundSocket& socket : sockets_in(host_, SOCK_STREAM, listening)) {
+    for (const BoundSocket& socket : sockets_in(host_, SOCK_STREAM, listen_state)) {
       if (socket.local.port() == port && socket.receive_queue > 0) return;
     }
     std::this_thread::sleep_for(look_again);
