@@ -1,5 +1,5 @@
-// What network_bench starts in a sandbox to learn what a watched system call costs: asks a socket for a datagram that
-// is not there, again and again, and prints the nanoseconds that one try took.
+// What network_bench starts in a sandbox to learn what a watched system call costs: asks a socket for a
+// datagram that is not there, again and again, and prints the nanoseconds that one try took.
 //
 // usage: call_loop COUNT
 #include <sys/socket.h>

@@ -29,7 +29,9 @@ namespace {
 using namespace wirelab;
 using namespace std::chrono_literals;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // --- Building.
 
@@ -60,8 +62,8 @@ void four_routers(Network& net) {
   server.default_route("10.0.4.1");
 }
 
-/// One network each time, as in a check. The kernel takes some 10 ms to clear one away, and building the next would
-/// wait for that.
+/// One network each time, as in a check. The kernel takes some 10 ms to clear one away, and building the next
+/// would wait for that.
 void building(benchmark::State& state, void (*build)(Network&)) {
   for (auto _ : state) {
     std::this_thread::sleep_for(100ms);
@@ -117,7 +119,8 @@ Descriptor server_on(const Host& host, int type) {
 
 Descriptor client_on(const Host& host, int type) {
   Descriptor fd = socket_on(host, type);
-  must(connect(fd.get(), server_address.data(), *server_address.size()), "connect", server_address.to_string());
+  must(connect(fd.get(), server_address.data(), *server_address.size()), "connect",
+       server_address.to_string());
   return fd;
 }
 
@@ -130,7 +133,8 @@ void answer_datagrams(int fd) {
   Datagram datagram;
   for (;;) {
     Address from;
-    const ssize_t size = must(recvfrom(fd, datagram.data(), datagram.size(), 0, from.data(), from.size()), "recvfrom");
+    const ssize_t size =
+        must(recvfrom(fd, datagram.data(), datagram.size(), 0, from.data(), from.size()), "recvfrom");
     if (size == 0) return;
     must(sendto(fd, datagram.data(), static_cast<std::size_t>(size), 0, from.data(), *from.size()), "sendto");
   }
@@ -142,8 +146,8 @@ void round_trip(int fd) {
   must(recv(fd, datagram.data(), datagram.size(), 0), "receive");
 }
 
-/// A new interface throws away what is sent until the kernel's link watch has come by. What was sent meanwhile is
-/// answered late, and must not be taken for a later answer.
+/// A new interface throws away what is sent until the kernel's link watch has come by. What was sent
+/// meanwhile is answered late, and must not be taken for a later answer.
 void wait_until_it_carries(int fd) {
   Datagram datagram{};
   do {
@@ -177,7 +181,8 @@ void swallow(int listener) {
   const Descriptor peer(must(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), "accept"));
   std::vector<char> buffer(256 << 10);
   for (std::size_t total = 0;;) {
-    const ssize_t count = must(recv(peer.get(), buffer.data(), std::min(buffer.size(), bulk - total), 0), "receive");
+    const ssize_t count =
+        must(recv(peer.get(), buffer.data(), std::min(buffer.size(), bulk - total), 0), "receive");
     if (count == 0) return;
     total += static_cast<std::size_t>(count);
     if (total < bulk) continue;
@@ -188,7 +193,8 @@ void swallow(int listener) {
 
 void send_bulk(int fd, const std::vector<char>& part) {
   for (std::size_t total = 0; total < bulk;) {
-    total += static_cast<std::size_t>(must(send(fd, part.data(), std::min(part.size(), bulk - total), 0), "send"));
+    total +=
+        static_cast<std::size_t>(must(send(fd, part.data(), std::min(part.size(), bulk - total), 0), "send"));
   }
   char done;
   must(recv(fd, &done, 1, 0), "receive");
@@ -219,7 +225,8 @@ struct OneHost {
 
 Exit end_of(const Process& process) {
   const auto exit = process.wait(Clock::now() + 100s);
-  if (!exit || exit->code != 0) throw std::runtime_error("the program: " + (exit ? exit->to_string() : "still running"));
+  if (!exit || exit->code != 0)
+    throw std::runtime_error("the program: " + (exit ? exit->to_string() : "still running"));
   return *exit;
 }
 
@@ -241,7 +248,8 @@ void system_call(benchmark::State& state, std::vector<Call> watched) {
   OneHost here;
   Launch launch;
   launch.command = {"/call_loop", "20000"};
-  launch.binds = {{std::filesystem::read_symlink("/proc/self/exe").parent_path() / "call_loop", "/call_loop"}};
+  launch.binds = {
+      {std::filesystem::read_symlink("/proc/self/exe").parent_path() / "call_loop", "/call_loop"}};
   launch.watched = std::move(watched);
   for (auto _ : state) {
     const Process process = Process::start(here.host, launch);
@@ -256,19 +264,25 @@ double largest(const std::vector<double>& values) { return *std::ranges::max_ele
 void register_all() {
   using benchmark::RegisterBenchmark;
   const auto describe = [](benchmark::internal::Benchmark* one, benchmark::TimeUnit unit, int repetitions) {
-    one->Unit(unit)->Repetitions(repetitions)->ComputeStatistics("min", smallest)->ComputeStatistics("max", largest);
+    one->Unit(unit)
+        ->Repetitions(repetitions)
+        ->ComputeStatistics("min", smallest)
+        ->ComputeStatistics("max", largest);
     return one;
   };
   const auto once = [&](const char* name, benchmark::TimeUnit unit, int repetitions, auto function) {
     describe(RegisterBenchmark(name, function), unit, repetitions)->UseManualTime()->Iterations(1);
   };
-  once("two_hosts_and_a_link", benchmark::kMillisecond, 40, [](auto& state) { building(state, two_hosts_and_a_link); });
+  once("two_hosts_and_a_link", benchmark::kMillisecond, 40,
+       [](auto& state) { building(state, two_hosts_and_a_link); });
   once("four_routers", benchmark::kMillisecond, 20, [](auto& state) { building(state, four_routers); });
   once("start_in_sandbox", benchmark::kMillisecond, 40, start_in_sandbox);
   once("system_call", benchmark::kNanosecond, 10, [](auto& state) { system_call(state, {}); });
-  once("watched_system_call", benchmark::kNanosecond, 10, [](auto& state) { system_call(state, {Call::receive}); });
+  once("watched_system_call", benchmark::kNanosecond, 10,
+       [](auto& state) { system_call(state, {Call::receive}); });
 
-  const auto crossing = [&](const char* name, benchmark::TimeUnit unit, std::int64_t iterations, auto function) {
+  const auto crossing = [&](const char* name, benchmark::TimeUnit unit, std::int64_t iterations,
+                            auto function) {
     describe(RegisterBenchmark(name, function), unit, 10)->UseRealTime()->Iterations(iterations);
   };
   crossing("udp_round_trip_across_link", benchmark::kMicrosecond, 5000, udp_round_trip<Cable>);

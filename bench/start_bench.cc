@@ -1,9 +1,9 @@
-// From saving a file to the program running in its sandbox, as the grader does it: the file's content changes, the
-// program is compiled and linked in a sandbox, a host is made, the program starts there in a sandbox of its own,
-// says how it wants to be called, and ends.
+// From saving a file to the program running in its sandbox, as the grader does it: the file's content
+// changes, the program is compiled and linked in a sandbox, a host is made, the program starts there in a
+// sandbox of its own, says how it wants to be called, and ends.
 //
-// usage: start_bench LAB SOURCES CACHE ROUNDS     (adds a comment to the first of the student's files each time)
-// prints for each round: MILLISECONDS_TO_COMPILE_AND_LINK MILLISECONDS_IN_ALL
+// usage: start_bench LAB SOURCES CACHE ROUNDS     (adds a comment to the first of the student's files each
+// time) prints for each round: MILLISECONDS_TO_COMPILE_AND_LINK MILLISECONDS_IN_ALL
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +29,9 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-void change(const fs::path& file, int round) { std::ofstream(file, std::ios::app) << "// " << getpid() << " " << round << "\n"; }
+void change(const fs::path& file, int round) {
+  std::ofstream(file, std::ios::app) << "// " << getpid() << " " << round << "\n";
+}
 
 /// What a check does first. A process of its own, since nobody leaves a private world.
 void run_to_its_end(const fs::path& program) {
@@ -43,7 +45,8 @@ void run_to_its_end(const fs::path& program) {
   if (!exit || exit->code != 2) throw std::runtime_error("the program does not do what it should");
 }
 
-void measure(const Toolbox& toolbox, const Lab& lab, const fs::path& sources, const fs::path& cache, int round) {
+void measure(const Toolbox& toolbox, const Lab& lab, const fs::path& sources, const fs::path& cache,
+             int round) {
   const fs::path file = sources / lab.files.front();
   change(file, round);
   const auto saved = Clock::now();

@@ -1,5 +1,6 @@
-// Tests of lab 03 as they are commonly written: the program is started on the loopback interface, and talked to.
-// They see far less than the lab's checks do (no cable, no faults, no limits, no explanation), and cost less to run.
+// Tests of lab 03 as they are commonly written: the program is started on the loopback interface, and talked
+// to. They see far less than the lab's checks do (no cable, no faults, no limits, no explanation), and cost
+// less to run.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -95,7 +96,8 @@ class TcpEcho : public testing::Test {
 
   /// What the program's client prints.
   std::string run_client(const std::string& arguments) {
-    const std::string command = std::string(PROGRAM) + " client 127.0.0.1 -p " + std::to_string(port_) + " " + arguments;
+    const std::string command =
+        std::string(PROGRAM) + " client 127.0.0.1 -p " + std::to_string(port_) + " " + arguments;
     FILE* pipe = popen(command.c_str(), "r");
     std::string output;
     for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output += static_cast<char>(c);
