@@ -206,6 +206,13 @@ Score score(const Lab& lab, const std::vector<Verdict>& verdicts) {
   return result;
 }
 
+/// The slide that explains a check; the handout, as long as the lab has no deck.
+static std::string explained_in(const Lab& lab, const CheckInfo& check) {
+  const std::filesystem::path root = lab.folder.parent_path().parent_path();
+  if (std::filesystem::exists(root / lab.slides)) return check.slide;
+  return fmt::format("labs/{}/README.md", lab.id());
+}
+
 Caption caption_of(const Lab& lab, const Verdict& verdict, const std::string& rerun) {
   Caption caption;
   caption.title = verdict.check;
@@ -217,7 +224,7 @@ Caption caption_of(const Lab& lab, const Verdict& verdict, const std::string& re
   caption.points = check->points;
   caption.badge = check->badge;
   caption.concept_name = check->concept_name;
-  caption.slide = check->slide;
+  caption.slide = explained_in(lab, *check);
   return caption;
 }
 
