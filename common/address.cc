@@ -48,10 +48,11 @@ Address Address::numeric(std::string_view host, std::uint16_t port) {
 }
 
 std::vector<Address> Address::resolve(const std::string& host, std::uint16_t port, int type) {
-  // Every interface is 0.0.0.0 here: one family keeps the address that a server prints the one that was asked.
+  // Every interface is 0.0.0.0 here: one family keeps the address that a server prints the one that was
+  // asked.
   if (host.empty()) return {numeric("0.0.0.0", port)};
-  // A number needs no resolver, and so works in a static program with no file of the C library at hand: getaddrinfo
-  // loads nsswitch.conf(5) and its plug-ins when it looks up a name.
+  // A number needs no resolver, and so works in a static program with no file of the C library at hand:
+  // getaddrinfo loads nsswitch.conf(5) and its plug-ins when it looks up a name.
   if (const auto address = parse(host, port)) return {*address};
 
   addrinfo wanted{};

@@ -10,7 +10,8 @@
 
 namespace wirelab {
 
-/// The address of one end of a conversation: an IPv4 or IPv6 address with a port, as the socket calls want it.
+/// The address of one end of a conversation: an IPv4 or IPv6 address with a port, as the socket calls want
+/// it.
 ///
 ///     Address peer;                                              // empty, with room for either family
 ///     int fd = accept(listener, peer.data(), peer.size());       // the kernel fills it in
@@ -27,8 +28,8 @@ class Address {
   /// Throws std::invalid_argument when `host` is neither IPv4 nor IPv6 text (inet_pton(3)).
   static Address numeric(std::string_view host, std::uint16_t port);
 
-  /// The addresses of a name or number, in the order to try them; `''` is every interface of this machine (only
-  /// for a socket that will be bound). `type` is SOCK_STREAM or SOCK_DGRAM. Never empty. Throws
+  /// The addresses of a name or number, in the order to try them; `''` is every interface of this machine
+  /// (only for a socket that will be bound). `type` is SOCK_STREAM or SOCK_DGRAM. Never empty. Throws
   /// std::runtime_error, `resolve nosuch.example: Name or service not known`. See getaddrinfo(3).
   static std::vector<Address> resolve(const std::string& host, std::uint16_t port, int type);
 

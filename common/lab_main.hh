@@ -14,9 +14,10 @@ namespace wirelab {
 /// What the user typed after the program's name.
 struct Arguments {
   std::string host;
-  std::uint16_t port = 1060;             ///< `-p PORT`, host byte order; 0 lets the kernel choose
-  std::vector<std::string> words;        ///< what follows HOST, in order
-  std::map<std::string, std::string> options;  ///< the lab's own options, by name with dashes: {"--seed", "7"}
+  std::uint16_t port = 1060;       ///< `-p PORT`, host byte order; 0 lets the kernel choose
+  std::vector<std::string> words;  ///< what follows HOST, in order
+  std::map<std::string, std::string>
+      options;  ///< the lab's own options, by name with dashes: {"--seed", "7"}
 
   /// Whether the user gave this option.
   [[nodiscard]] bool has(const std::string& option) const { return options.contains(option); }
@@ -43,8 +44,8 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The `main` of every lab: reads `PROGRAM ROLE HOST [-p PORT] [options] [words]`, runs the role, and turns what it
-/// throws into an exit status. 0: done. 1: an operation failed, one line on standard error,
+/// The `main` of every lab: reads `PROGRAM ROLE HOST [-p PORT] [options] [words]`, runs the role, and turns
+/// what it throws into an exit status. 0: done. 1: an operation failed, one line on standard error,
 /// `tcp_echo: bind 10.3.0.1:80: Permission denied`. 2: wrong usage. 3: a TODO is not written yet.
 /// Options may stand anywhere; `--` ends them.
 int lab_main(int argc, char** argv, std::string_view program, const std::vector<Role>& roles);

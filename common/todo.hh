@@ -10,8 +10,9 @@ class Unfinished : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
-/// Marks a hole in a skeleton: throws Unfinished, `TODO 05.2 is not written yet`. Replace the call by your code.
-/// What follows the number is what that code will use; naming it here keeps the compiler from calling it unused.
+/// Marks a hole in a skeleton: throws Unfinished, `TODO 05.2 is not written yet`. Replace the call by your
+/// code. What follows the number is what that code will use; naming it here keeps the compiler from calling
+/// it unused.
 template <typename... Used>
 [[noreturn]] void todo(const std::string& number, const Used&...) {
   throw Unfinished("TODO " + number + " is not written yet");

@@ -115,7 +115,8 @@ TEST(Runner, a_failure_tells_its_step_what_was_expected_what_came_and_why) {
   EXPECT_THAT(verdict.actual, HasSubstr("byte 1 is 0x1b, not 0x67 'g'"));
   EXPECT_EQ(verdict.cause, "the wrong colour");
   // What the program printed is safe to show.
-  EXPECT_THAT(verdict.programs.at(0).output, AllOf(HasSubstr("\\x1b[31mred"), HasSubstr("\\xff"), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(verdict.programs.at(0).output,
+              AllOf(HasSubstr("\\x1b[31mred"), HasSubstr("\\xff"), Not(HasSubstr("\x1b"))));
 }
 
 TEST(Runner, nobody_is_waited_for_once_all_programs_have_ended) {
@@ -136,7 +137,8 @@ TEST(Runner, evidence_holds_capture_outputs_and_verdict_and_that_of_passed_check
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(output), {}), "hello\n");
   std::ifstream json(folder.path() / "passes" / "verdict.json");
   const Verdict verdict = nlohmann::json::parse(json).get<Verdict>();
-  EXPECT_THAT(verdict.frames, Contains(testing::Field(&FrameRecord::summary, "UDP 10.5.0.1:4000 > 10.5.0.2:1060, 10 bytes")));
+  EXPECT_THAT(verdict.frames,
+              Contains(testing::Field(&FrameRecord::summary, "UDP 10.5.0.1:4000 > 10.5.0.2:1060, 10 bytes")));
 }
 
 TEST(Runner, a_command_that_is_not_there_is_named) {
@@ -168,8 +170,8 @@ TEST(Runner, killed_at_any_moment_it_leaves_no_process_behind) {
     if (runner == 0) {
       const int nowhere = open("/dev/null", O_WRONLY);
       dup2(nowhere, STDOUT_FILENO);
-      execl(sample().c_str(), "check-sample", "--only", "hangs", "--only", "passes", "--", "sh", "-c", "sleep 100; :",
-            mark.c_str(), nullptr);
+      execl(sample().c_str(), "check-sample", "--only", "hangs", "--only", "passes", "--", "sh", "-c",
+            "sleep 100; :", mark.c_str(), nullptr);
       _exit(127);
     }
     std::this_thread::sleep_for(attempt * 7ms);
@@ -208,9 +210,9 @@ TEST(Printable, keeps_text_and_escapes_what_could_harm) {
   EXPECT_EQ(printable("plain\n\ttext"), "plain\n\ttext");
   EXPECT_EQ(printable("gr\xc3\xbc\xc3\x9f, \xe4\xbd\xa0"), "gr\xc3\xbc\xc3\x9f, \xe4\xbd\xa0");
   EXPECT_EQ(printable("\x1b]0;title\x07\r"), "\\x1b]0;title\\x07\\x0d");
-  EXPECT_EQ(printable("\xff\xc0\xaf"), "\\xff\\xc0\\xaf");              // not UTF-8; an overlong slash
-  EXPECT_EQ(printable("\xc2\x9b"), "\\xc2\\x9b");                        // CSI as one character
-  EXPECT_EQ(printable("\xe2\x80\xae"), "\\xe2\\x80\\xae");              // turns the direction of text
+  EXPECT_EQ(printable("\xff\xc0\xaf"), "\\xff\\xc0\\xaf");  // not UTF-8; an overlong slash
+  EXPECT_EQ(printable("\xc2\x9b"), "\\xc2\\x9b");           // CSI as one character
+  EXPECT_EQ(printable("\xe2\x80\xae"), "\\xe2\\x80\\xae");  // turns the direction of text
   EXPECT_EQ(printable(std::string_view("a\0b", 3)), "a\\x00b");
   EXPECT_EQ(printable("0123456789", 4), "0123\n... and 6 more bytes");
   EXPECT_NO_THROW((void)nlohmann::json(printable("\xf0\x9f\x98")).dump());

@@ -1,5 +1,5 @@
-// The network itself: what hosts can do, what rules do to frames, what captures say. Sockets of the test's own play
-// both sides; no program is started.
+// The network itself: what hosts can do, what rules do to frames, what captures say. Sockets of the test's
+// own play both sides; no program is started.
 
 #include "grader/network/network.hh"
 
@@ -223,7 +223,8 @@ TEST_F(TwoHosts, the_grader_can_put_a_frame_of_its_own_on_the_cable) {
 TEST_F(TwoHosts, a_closed_port_answers_with_port_unreachable_every_time) {
   for (int i = 0; i < 20; ++i) {
     from.send("anyone?", server.at(999));
-    EXPECT_TRUE(wire.wait_for(port_unreachable.from(server), static_cast<std::size_t>(i + 1), Clock::now() + patience));
+    EXPECT_TRUE(wire.wait_for(port_unreachable.from(server), static_cast<std::size_t>(i + 1),
+                              Clock::now() + patience));
   }
 }
 
@@ -257,12 +258,14 @@ TEST_F(TwoHosts, a_capture_opens_in_tshark_without_complaint) {
   if (std::system("command -v tshark >/dev/null 2>&1") != 0) GTEST_SKIP() << "tshark is not installed";
   send("hello");
   EXPECT_EQ(at.receive(), "hello");
-  const auto folder = std::filesystem::temp_directory_path() / ("wirelab-network-test-" + std::to_string(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("wirelab-network-test-" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   write_pcap(folder / "wire.pcap", wire.frames());
   const std::string command = "tshark -r " + (folder / "wire.pcap").string() +
                               " -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -T fields -e udp.payload"
-                              " -e _ws.malformed -e udp.checksum.status -Y udp 2>" + (folder / "errors").string();
+                              " -e _ws.malformed -e udp.checksum.status -Y udp 2>" +
+                              (folder / "errors").string();
   FILE* pipe = popen(command.c_str(), "r");
   std::array<char, 4096> buffer{};
   const std::size_t count = fread(buffer.data(), 1, buffer.size(), pipe);
@@ -274,10 +277,13 @@ TEST_F(TwoHosts, a_capture_opens_in_tshark_without_complaint) {
 TEST(Segments, a_hub_brings_a_broadcast_to_every_neighbour_once) {
   Network net;
   std::vector<Host*> hosts;
-  for (int i = 1; i <= 5; ++i) hosts.push_back(&net.host("h" + std::to_string(i), "10.7.0." + std::to_string(i) + "/24"));
+  for (int i = 1; i <= 5; ++i)
+    hosts.push_back(&net.host("h" + std::to_string(i), "10.7.0." + std::to_string(i) + "/24"));
   net.segment(hosts);
   std::vector<Socket> ears;
-  for (int i = 1; i < 5; ++i) ears.emplace_back(*hosts[static_cast<std::size_t>(i)], std::uint16_t{1060}, Address::numeric("0.0.0.0", 0));
+  for (int i = 1; i < 5; ++i)
+    ears.emplace_back(*hosts[static_cast<std::size_t>(i)], std::uint16_t{1060},
+                      Address::numeric("0.0.0.0", 0));
   const Socket mouth(*hosts[0], 1060);
   const int yes = 1;
   must(setsockopt(mouth.fd(), SOL_SOCKET, SO_BROADCAST, &yes, sizeof yes), "setsockopt");
@@ -328,7 +334,8 @@ TEST(Routers, a_narrow_link_answers_fragmentation_needed) {
   const int discover = IP_PMTUDISC_DO;
   must(setsockopt(from.fd(), IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover), "setsockopt");
   from.send(std::string(1400, 'x'), right.at(1060));
-  const Match needed = icmp && Match([](const Frame& f) { return f.headers().type == 3 && f.headers().code == 4; });
+  const Match needed =
+      icmp && Match([](const Frame& f) { return f.headers().type == 3 && f.headers().code == 4; });
   EXPECT_TRUE(first.wait_for(needed, 1, Clock::now() + patience));
 }
 
@@ -376,8 +383,8 @@ TEST(Frames, what_cannot_be_decoded_is_other_and_never_throws) {
 }
 
 TEST(Worlds, nothing_of_a_killed_grader_stays) {
-  // The namespaces of a process are seen as long as any process or descriptor holds them; the children of this one
-  // are all there could be.
+  // The namespaces of a process are seen as long as any process or descriptor holds them; the children of
+  // this one are all there could be.
   const pid_t grader = fork();
   if (grader == 0) {
     Network net;

@@ -53,13 +53,14 @@ void explain_end(Verdict& verdict, const std::deque<Program>& programs) {
     if (!exit) continue;
     const std::string errors = program.process().standard_error();
     std::smatch found;
-    if (exit->reason == Exit::Reason::exited && exit->code == unfinished && std::regex_search(errors, found, hole)) {
+    if (exit->reason == Exit::Reason::exited && exit->code == unfinished &&
+        std::regex_search(errors, found, hole)) {
       verdict.cause = found.str() + " of the skeleton is not written yet.";
       return;
     }
     if (exit->reason == Exit::Reason::exited || is_wanted(*exit)) continue;
-    verdict.cause = fmt::format("The program on host {} did not end by itself ({}). {}", program.host().name(),
-                                exit->to_string(), verdict.cause);
+    verdict.cause = fmt::format("The program on host {} did not end by itself ({}). {}",
+                                program.host().name(), exit->to_string(), verdict.cause);
     return;
   }
 }

@@ -9,15 +9,15 @@
 
 namespace wirelab {
 
-/// A program that crashed or that is not written yet fails in its own way, whatever the check was about: then the
-/// verdict's likely cause says that instead.
+/// A program that crashed or that is not written yet fails in its own way, whatever the check was about: then
+/// the verdict's likely cause says that instead.
 void explain_end(Verdict& verdict, const std::deque<Program>& programs);
 
 /// Puts the frames of every cable into the verdict, by time: the first and the last few hundred.
 void collect_frames(Verdict& verdict, const Network& net, const Story& story);
 
-/// Writes `wire.pcap` (`wire-NAME.pcap` where there are several cables), `verdict.json` and each program's output into
-/// a folder, which is made. Throws std::system_error or std::runtime_error naming the file.
+/// Writes `wire.pcap` (`wire-NAME.pcap` where there are several cables), `verdict.json` and each program's
+/// output into a folder, which is made. Throws std::system_error or std::runtime_error naming the file.
 void write_evidence(const std::filesystem::path& folder, Verdict& verdict, const Network& net);
 
 }  // namespace wirelab

@@ -8,8 +8,8 @@
 
 namespace wirelab {
 
-/// Measures how late the machine runs things: a thread that sleeps for a fixed time again and again, and notes how
-/// much longer it took. What it saw late, the program under test may have been late by as well.
+/// Measures how late the machine runs things: a thread that sleeps for a fixed time again and again, and
+/// notes how much longer it took. What it saw late, the program under test may have been late by as well.
 class Lateness {
  public:
   using Clock = std::chrono::steady_clock;

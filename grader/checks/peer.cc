@@ -40,7 +40,9 @@ bool wait_until(const Story& story, int fd, short events, Clock::time_point dead
   return story.wait(deadline, [&](Clock::time_point until) { return poll_until(fd, events, until); });
 }
 
-bool means_gone(int error) { return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == EHOSTUNREACH; }
+bool means_gone(int error) {
+  return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == EHOSTUNREACH;
+}
 
 Descriptor bound_socket(const Host& host, int type, std::uint16_t port) {
   const auto inside = host.visit();
@@ -78,15 +80,19 @@ void TcpPeer::send(std::string_view bytes) {
   step("send " + describe(bytes));
   const auto deadline = Clock::now() + patience;
   for (std::size_t sent = 0; sent < bytes.size();) {
-    const ssize_t count = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count =
+        ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count > 0) {
       sent += static_cast<std::size_t>(count);
     } else if (means_gone(errno)) {
-      story_.fail("the program takes the bytes", fmt::format("it broke the connection off after {} of {} bytes", sent, bytes.size()));
+      story_.fail("the program takes the bytes",
+                  fmt::format("it broke the connection off after {} of {} bytes", sent, bytes.size()));
     } else if (errno != EAGAIN && errno != EINTR) {
       throw_errno("send");
     } else if (!wait_until(story_, fd_.get(), POLLOUT, deadline)) {
-      story_.fail("the program takes the bytes", fmt::format("it has stopped reading: only {} of {} bytes could be sent", sent, bytes.size()));
+      story_.fail(
+          "the program takes the bytes",
+          fmt::format("it has stopped reading: only {} of {} bytes could be sent", sent, bytes.size()));
     }
   }
 }
@@ -117,14 +123,16 @@ void TcpPeer::expect_echo(std::string_view bytes, std::size_t sent) {
     const short events = static_cast<short>(POLLIN | (sent < bytes.size() ? POLLOUT : 0));
     if (!wait_until(story_, fd_.get(), events, deadline)) fail_receive(bytes, got, Came::nothing);
     if (sent < bytes.size()) {
-      const ssize_t count = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+      const ssize_t count =
+          ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count > 0) sent += static_cast<std::size_t>(count);
       if (count < 0 && means_gone(errno)) fail_receive(bytes, got, Came::reset);
     }
     const std::size_t before = got.size();
     const Came came = receive_some(got, bytes.size() - got.size(), Clock::now());
     if (came == Came::end || came == Came::reset) fail_receive(bytes, got, came);
-    if (bytes.substr(before, got.size() - before) != std::string_view(got).substr(before)) fail_receive(bytes, got, Came::bytes);
+    if (bytes.substr(before, got.size() - before) != std::string_view(got).substr(before))
+      fail_receive(bytes, got, Came::bytes);
     if (got.size() > before) deadline = Clock::now() + patience;
   }
 }
@@ -133,8 +141,10 @@ std::size_t TcpPeer::send_until_stuck(std::string_view bytes) {
   step(fmt::format("send {} without reading anything, until no more is taken", describe(bytes)));
   std::size_t sent = 0;
   while (sent < bytes.size() && wait_until(story_, fd_.get(), POLLOUT, Clock::now() + stuck_after)) {
-    const ssize_t count = ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count < 0 && means_gone(errno)) story_.fail("the program keeps the connection", "it broke the connection off");
+    const ssize_t count =
+        ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count < 0 && means_gone(errno))
+      story_.fail("the program keeps the connection", "it broke the connection off");
     if (count > 0) sent += static_cast<std::size_t>(count);
   }
   return sent;
@@ -147,7 +157,8 @@ std::string TcpPeer::echo_everything() {
     const std::size_t before = all.size();
     const Came came = receive_some(all, 65536, Clock::now() + patience);
     if (came == Came::end) return all;
-    if (came == Came::reset) story_.fail("the program sends, and then half-closes", "it broke the connection off");
+    if (came == Came::reset)
+      story_.fail("the program sends, and then half-closes", "it broke the connection off");
     if (came == Came::nothing) {
       story_.fail("the program sends, and then half-closes",
                   fmt::format("after {} bytes nothing more came for {} s", all.size(), patience.count()));
@@ -155,12 +166,15 @@ std::string TcpPeer::echo_everything() {
     std::string_view piece = std::string_view(all).substr(before);
     while (!piece.empty()) {
       if (!wait_until(story_, fd_.get(), POLLOUT, Clock::now() + patience)) {
-        story_.fail("the program reads what comes back while it sends",
-                    fmt::format("after {} bytes it has stopped reading, and so the other side had to stop as well", before));
+        story_.fail(
+            "the program reads what comes back while it sends",
+            fmt::format("after {} bytes it has stopped reading, and so the other side had to stop as well",
+                        before));
       }
       const ssize_t count = ::send(fd_.get(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count > 0) piece.remove_prefix(static_cast<std::size_t>(count));
-      if (count < 0 && means_gone(errno)) story_.fail("the program reads what comes back", "it broke the connection off");
+      if (count < 0 && means_gone(errno))
+        story_.fail("the program reads what comes back", "it broke the connection off");
     }
   }
 }
@@ -170,9 +184,11 @@ void TcpPeer::expect_end() {
   std::string got;
   const Came came = receive_some(got, 4096, Clock::now() + patience);
   if (came == Came::end) return;
-  if (came == Came::bytes) story_.fail("the end of the stream (FIN)", fmt::format("{} more came", describe(got)));
+  if (came == Came::bytes)
+    story_.fail("the end of the stream (FIN)", fmt::format("{} more came", describe(got)));
   if (came == Came::reset) story_.fail("the end of the stream (FIN)", "the connection was reset (RST)");
-  story_.fail("the end of the stream (FIN)", fmt::format("nothing for {} s: the program keeps the connection open", patience.count()));
+  story_.fail("the end of the stream (FIN)",
+              fmt::format("nothing for {} s: the program keeps the connection open", patience.count()));
 }
 
 void TcpPeer::expect_silence(std::chrono::nanoseconds time) {
@@ -191,7 +207,8 @@ void TcpPeer::expect_gone() {
     const Came came = receive_some(got, 65536, deadline);
     if (came == Came::end || came == Came::reset) return;
     if (came == Came::nothing) {
-      story_.fail("the program ends the connection", fmt::format("it is still open after {} s", patience.count()));
+      story_.fail("the program ends the connection",
+                  fmt::format("it is still open after {} s", patience.count()));
     }
   }
 }
@@ -214,7 +231,10 @@ void TcpPeer::close() {
 }
 
 TcpListener::TcpListener(Story& story, const Host& host, std::uint16_t port, int receive_buffer)
-    : story_(story), name_(host.name()), fd_(bound_socket(host, SOCK_STREAM, port)), address_(local_address(fd_.get())) {
+    : story_(story),
+      name_(host.name()),
+      fd_(bound_socket(host, SOCK_STREAM, port)),
+      address_(local_address(fd_.get())) {
   if (receive_buffer > 0) set_option(fd_.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer);
   must(listen(fd_.get(), 128), "listen", address_.to_string());
   story_.step(fmt::format("{}: listen on {}", name_, address_.to_string()));
@@ -223,9 +243,11 @@ TcpListener::TcpListener(Story& story, const Host& host, std::uint16_t port, int
 TcpPeer TcpListener::accept() {
   story_.step(name_ + ": wait for a connection");
   if (!wait_until(story_, fd_.get(), POLLIN, Clock::now() + patience)) {
-    story_.fail("the program connects to " + address_.to_string(), fmt::format("no connection within {} s", patience.count()));
+    story_.fail("the program connects to " + address_.to_string(),
+                fmt::format("no connection within {} s", patience.count()));
   }
-  return {story_, name_, Descriptor(must(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK), "accept"))};
+  return {story_, name_,
+          Descriptor(must(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK), "accept"))};
 }
 
 bool TcpListener::has_connection(std::chrono::nanoseconds within) const {
@@ -233,7 +255,10 @@ bool TcpListener::has_connection(std::chrono::nanoseconds within) const {
 }
 
 UdpPeer::UdpPeer(Story& story, const Host& host, std::uint16_t port)
-    : story_(story), name_(host.name()), fd_(bound_socket(host, SOCK_DGRAM, port)), local_(local_address(fd_.get())) {}
+    : story_(story),
+      name_(host.name()),
+      fd_(bound_socket(host, SOCK_DGRAM, port)),
+      local_(local_address(fd_.get())) {}
 
 void UdpPeer::send(std::string_view bytes, const Address& to) {
   story_.step(fmt::format("{}: send {} to {}", name_, describe(bytes), to.to_string()));
@@ -244,7 +269,8 @@ std::optional<UdpPeer::Datagram> UdpPeer::receive(std::chrono::nanoseconds withi
   if (!wait_until(story_, fd_.get(), POLLIN, Clock::now() + within)) return std::nullopt;
   Datagram result;
   result.bytes.resize(65536);
-  const ssize_t count = recvfrom(fd_.get(), result.bytes.data(), result.bytes.size(), MSG_DONTWAIT, result.from.data(), result.from.size());
+  const ssize_t count = recvfrom(fd_.get(), result.bytes.data(), result.bytes.size(), MSG_DONTWAIT,
+                                 result.from.data(), result.from.size());
   if (count < 0) return std::nullopt;  // an ICMP error: no datagram
   result.bytes.resize(static_cast<std::size_t>(count));
   return result;

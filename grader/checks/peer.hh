@@ -12,8 +12,8 @@
 
 namespace wirelab {
 
-/// The check's own end of a TCP connection, on some host: the other side that a program under test meets. Every
-/// function is a step of the story; those that wait are bounded by `patience`.
+/// The check's own end of a TCP connection, on some host: the other side that a program under test meets.
+/// Every function is a step of the story; those that wait are bounded by `patience`.
 class TcpPeer {
  public:
   using Clock = std::chrono::steady_clock;
@@ -21,8 +21,8 @@ class TcpPeer {
   /// For a connection that is already there; `name` is for the story.
   TcpPeer(Story& story, std::string name, Descriptor fd);
 
-  /// Sends everything, as fast as the other side takes it, each call in a segment of its own (no Nagle). Fails the
-  /// check when the connection is gone or the other side does not take it in time.
+  /// Sends everything, as fast as the other side takes it, each call in a segment of its own (no Nagle).
+  /// Fails the check when the connection is gone or the other side does not take it in time.
   void send(std::string_view bytes);
 
   /// The next bytes that come are exactly these.
@@ -37,19 +37,21 @@ class TcpPeer {
   /// The other side has broken the connection off (RST) or ended it; whatever came before does not matter.
   void expect_gone();
 
-  /// Sends while it receives, until all has been sent and exactly the same has come back. The first `sent` bytes have
-  /// been sent already.
+  /// Sends while it receives, until all has been sent and exactly the same has come back. The first `sent`
+  /// bytes have been sent already.
   void expect_echo(std::string_view bytes, std::size_t sent = 0);
 
-  /// Sends without reading, until all is sent or the other side has taken nothing for a while. Returns how much went.
+  /// Sends without reading, until all is sent or the other side has taken nothing for a while. Returns how
+  /// much went.
   std::size_t send_until_stuck(std::string_view bytes);
 
-  /// Sends back what comes, piece by piece, each piece whole before it reads on, as a simple server does; until the
-  /// other side has finished sending. Returns what came. Fails the check when the other side stops reading.
+  /// Sends back what comes, piece by piece, each piece whole before it reads on, as a simple server does;
+  /// until the other side has finished sending. Returns what came. Fails the check when the other side stops
+  /// reading.
   std::string echo_everything();
 
-  void half_close();   ///< shutdown(SHUT_WR): no more from here, still listening
-  void reset();        ///< RST: SO_LINGER with zero time, then close
+  void half_close();  ///< shutdown(SHUT_WR): no more from here, still listening
+  void reset();       ///< RST: SO_LINGER with zero time, then close
   void close();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -71,8 +73,8 @@ class TcpPeer {
 /// A TCP socket of the check that listens: the server that a client under test meets.
 class TcpListener {
  public:
-  /// Listens on the host's first address. `receive_buffer` in bytes, 0 for the system's choice: set before listening,
-  /// so that connections begin with a small window.
+  /// Listens on the host's first address. `receive_buffer` in bytes, 0 for the system's choice: set before
+  /// listening, so that connections begin with a small window.
   TcpListener(Story& story, const Host& host, std::uint16_t port, int receive_buffer = 0);
 
   /// Waits for a connection. Fails the check when none comes.

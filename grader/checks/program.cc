@@ -21,31 +21,39 @@ using namespace std::chrono_literals;
 
 std::string lower(std::string_view text) {
   std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(result, result.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return result;
 }
 
 bool contains_all(std::string_view text, const std::vector<std::string>& parts) {
   const std::string low = lower(text);
-  return std::ranges::all_of(parts, [&](const std::string& part) { return low.find(lower(part)) != std::string::npos; });
+  return std::ranges::all_of(
+      parts, [&](const std::string& part) { return low.find(lower(part)) != std::string::npos; });
 }
 
 std::string last_line(const std::string& text) {
   const auto end = text.find_last_not_of("\r\n");
   if (end == std::string::npos) return "";
   const auto begin = text.rfind('\n', end);
-  return text.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1) + 1);
+  return text.substr(begin == std::string::npos ? 0 : begin + 1,
+                     end - (begin == std::string::npos ? 0 : begin + 1) + 1);
 }
 
-std::string quoted(const std::vector<std::string>& parts) { return fmt::format("\"{}\"", fmt::join(parts, "\", \"")); }
+std::string quoted(const std::vector<std::string>& parts) {
+  return fmt::format("\"{}\"", fmt::join(parts, "\", \""));
+}
 
-double in_ms(std::chrono::nanoseconds time) { return std::chrono::duration<double, std::milli>(time).count(); }
+double in_ms(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double, std::milli>(time).count();
+}
 
-/// Linux asks nobody's leave to change a socket's state, so there is nothing to wait on: look every millisecond.
+/// Linux asks nobody's leave to change a socket's state, so there is nothing to wait on: look every
+/// millisecond.
 constexpr auto look_again = 1ms;
 
-/// What a process, its threads and its children have used so far; zero once it is gone. See clock_getcpuclockid(3) and
-/// proc(5) for `children`.
+/// What a process, its threads and its children have used so far; zero once it is gone. See
+/// clock_getcpuclockid(3) and proc(5) for `children`.
 std::chrono::nanoseconds processor_time_of(pid_t pid) {
   clockid_t clock{};
   timespec used{};
@@ -76,7 +84,8 @@ Program& Program::expect_socket(std::uint16_t port, int type) {
     }
     const bool ended = process_.exit().has_value();
     if (ended || Clock::now() > deadline) {
-      story_.fail(fmt::format("a {} port {} in the kernel's table of sockets", stream ? "socket that listens on TCP" : "socket bound to UDP", port),
+      story_.fail(fmt::format("a {} port {} in the kernel's table of sockets",
+                              stream ? "socket that listens on TCP" : "socket bound to UDP", port),
                   "there is none");
     }
     std::this_thread::sleep_for(look_again);
@@ -114,8 +123,9 @@ void Program::expect_exit(int code, std::chrono::nanoseconds limit) {
   step(fmt::format("it ends with exit status {}", code));
   const auto exit = process_.wait(Clock::now() + limit);
   if (!exit) {
-    story_.fail(fmt::format("the program ends with exit status {}", code),
-                fmt::format("after {:g} s it is still running", std::chrono::duration<double>(limit).count()));
+    story_.fail(
+        fmt::format("the program ends with exit status {}", code),
+        fmt::format("after {:g} s it is still running", std::chrono::duration<double>(limit).count()));
   }
   if (exit->reason != Exit::Reason::exited || exit->code != code) {
     story_.fail(fmt::format("the program ends with exit status {}", code), "it ended in another way");
@@ -146,7 +156,9 @@ std::string Program::expect_line(std::vector<std::string> parts) {
     const std::vector<Line> lines = process_.lines();
     if (!more) {
       story_.fail("a line on standard output that contains " + quoted(parts),
-                  lines.empty() ? "it printed no line" : fmt::format("the last of {} lines is \"{}\"", lines.size(), lines.back().text));
+                  lines.empty()
+                      ? "it printed no line"
+                      : fmt::format("the last of {} lines is \"{}\"", lines.size(), lines.back().text));
     }
     if (contains_all(lines[seen].text, parts)) return lines[seen].text;
   }
@@ -218,16 +230,18 @@ void Program::repeat_until_struck(Call call, unsigned times, const std::function
 
 void Program::expect_struck(Call call, unsigned at_least) {
   if (process_.struck(call) >= at_least) return;
-  story_.cannot_judge(fmt::format("the program never made the system call that this check disturbs ({}), or made it in a "
-                                  "way the grader does not know",
-                                  to_string(call)),
-                      false);
+  story_.cannot_judge(
+      fmt::format("the program never made the system call that this check disturbs ({}), or made it in a "
+                  "way the grader does not know",
+                  to_string(call)),
+      false);
 }
 
 std::string Program::condition() const {
   const auto exit = process_.exit();
   const std::string said = last_line(process_.standard_error());
-  const std::string state = fmt::format("on host {} the program {}", host_.name(), exit ? "ended: " + exit->to_string() : "is still running");
+  const std::string state = fmt::format("on host {} the program {}", host_.name(),
+                                        exit ? "ended: " + exit->to_string() : "is still running");
   return said.empty() ? state : state + " (\"" + said + "\")";
 }
 

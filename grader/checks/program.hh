@@ -12,23 +12,26 @@
 
 namespace wirelab {
 
-/// How long anything may take that takes no time on an idle machine. A program that hangs costs a check this long.
+/// How long anything may take that takes no time on an idle machine. A program that hangs costs a check this
+/// long.
 inline constexpr std::chrono::seconds patience{8};
 
-/// The program under test as a check sees it: every act and every expectation is a step of the story, every wait is
-/// bounded, and what is not met ends the check with the reason. Made by Check::run; lives as long as the check.
+/// The program under test as a check sees it: every act and every expectation is a step of the story, every
+/// wait is bounded, and what is not met ends the check with the reason. Made by Check::run; lives as long as
+/// the check.
 class Program {
  public:
   using Clock = std::chrono::steady_clock;
 
   Program(Story& story, const Host& host, std::string shown, Process process);
 
-  /// Waits until the program has a socket bound to the port: for TCP one that listens. Seen in the kernel, so it does
-  /// not matter what the program prints.
+  /// Waits until the program has a socket bound to the port: for TCP one that listens. Seen in the kernel, so
+  /// it does not matter what the program prints.
   Program& expect_listening(std::uint16_t port);
   Program& expect_bound(std::uint16_t port);
 
-  /// Waits until the kernel shows the program's TCP socket (Linux may have given it the port), and returns its address.
+  /// Waits until the kernel shows the program's TCP socket (Linux may have given it the port), and returns
+  /// its address.
   Address await_listener();
 
   /// Waits until a connection to this port waits to be accepted.
@@ -43,10 +46,12 @@ class Program {
   /// Everything on standard output is exactly this. Waits until that much has come.
   void expect_output(std::string_view bytes);
 
-  /// A line of standard output contains each of these (letters' case does not matter). Waits for it; returns it.
+  /// A line of standard output contains each of these (letters' case does not matter). Waits for it; returns
+  /// it.
   std::string expect_line(std::vector<std::string> parts);
 
-  /// Standard error contains each of these (letters' case does not matter). Waits for the program's end first.
+  /// Standard error contains each of these (letters' case does not matter). Waits for the program's end
+  /// first.
   void expect_error(std::vector<std::string> parts);
 
   /// Feeds standard input.
@@ -55,7 +60,7 @@ class Program {
 
   void pause();
   void resume();
-  void terminate();   ///< SIGTERM
+  void terminate();  ///< SIGTERM
   void kill();
 
   /// The faults to come. The calls must have been named in Circumstances::watched.
@@ -67,9 +72,9 @@ class Program {
   /// For this long the program uses next to no processor time: a twentieth of it at most.
   void expect_idle(std::chrono::nanoseconds time, const std::string& while_what);
 
-  /// Repeats `exchange` until faults have struck this call so many times: a call that was already waiting in the kernel
-  /// when the fault was armed escapes it. If the program does not seem to make such a call at all, the grader cannot
-  /// judge by this means: that is neither pass nor fail.
+  /// Repeats `exchange` until faults have struck this call so many times: a call that was already waiting in
+  /// the kernel when the fault was armed escapes it. If the program does not seem to make such a call at all,
+  /// the grader cannot judge by this means: that is neither pass nor fail.
   void repeat_until_struck(Call call, unsigned times, const std::function<void()>& exchange);
 
   /// Faults have struck this call at least so often by now; otherwise the grader cannot judge by this means.

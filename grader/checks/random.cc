@@ -10,13 +10,15 @@ namespace wirelab {
 namespace {
 
 constexpr std::array<std::string_view, 24> vocabulary = {
-    "amber", "brook", "cedar", "delta", "ember", "fjord", "grove", "heron", "island", "jasper", "kelp",   "lantern",
-    "maple", "north", "opal",  "pine",  "quill", "river", "stone", "tide",  "umber",  "violet", "willow", "zephyr"};
+    "amber",  "brook",  "cedar", "delta",   "ember", "fjord",  "grove",  "heron",
+    "island", "jasper", "kelp",  "lantern", "maple", "north",  "opal",   "pine",
+    "quill",  "river",  "stone", "tide",    "umber", "violet", "willow", "zephyr"};
 
 }  // namespace
 
 Random::Random(std::uint64_t seed, std::string_view check) {
-  std::vector<std::uint32_t> mixed = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
+  std::vector<std::uint32_t> mixed = {static_cast<std::uint32_t>(seed),
+                                      static_cast<std::uint32_t>(seed >> 32)};
   mixed.insert(mixed.end(), check.begin(), check.end());
   std::seed_seq sequence(mixed.begin(), mixed.end());
   engine_.seed(sequence);

@@ -8,8 +8,8 @@
 
 namespace wirelab {
 
-/// Where a check draws what a program must not know beforehand: ports, payloads, addresses, sizes. The same seed and
-/// the same check draw the same values.
+/// Where a check draws what a program must not know beforehand: ports, payloads, addresses, sizes. The same
+/// seed and the same check draw the same values.
 class Random {
  public:
   Random(std::uint64_t seed, std::string_view check);
@@ -26,7 +26,8 @@ class Random {
   /// A few lower-case words, for payloads that people read.
   std::string words(std::size_t count);
 
-  /// Two hosts' addresses on the same random private network, with prefix: {"10.81.7.12/24", "10.81.7.201/24"}.
+  /// Two hosts' addresses on the same random private network, with prefix: {"10.81.7.12/24",
+  /// "10.81.7.201/24"}.
   std::vector<std::string> neighbours(std::size_t count = 2);
 
   std::mt19937_64& engine() { return engine_; }

@@ -32,7 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds longest_check{90};  // far beyond the sum of what any check waits for
 constexpr unsigned most_tries = 3;
-constexpr unsigned default_jobs = 16;              // most of a check's time is waiting
+constexpr unsigned default_jobs = 16;  // most of a check's time is waiting
 
 CheckSettings settings;
 
@@ -49,7 +49,7 @@ struct Test {
 struct Running {
   Test test;
   pid_t pid;
-  Descriptor pipe;   // its verdict comes here
+  Descriptor pipe;  // its verdict comes here
   std::string said;
   Clock::time_point deadline;
 };
@@ -125,8 +125,9 @@ Verdict verdict_of(const Running& one) {
   kill(one.pid, SIGKILL);
   waitpid(one.pid, &status, 0);
   const bool late = Clock::now() >= one.deadline;
-  return inconclusive(one.test, late ? "the check itself did not come to an end"
-                                     : "the check itself broke down: " + std::string(strsignal(WTERMSIG(status))));
+  return inconclusive(one.test,
+                      late ? "the check itself did not come to an end"
+                           : "the check itself broke down: " + std::string(strsignal(WTERMSIG(status))));
 }
 
 /// Every chosen test, several at once, those that want to be alone at the end.
@@ -232,7 +233,8 @@ int run_checks_main(int argc, char** argv) {
   unsigned jobs = default_jobs;
   bool list = false;
   settings.seed = std::random_device{}();
-  app.add_option("--evidence", settings.evidence, "keep captures and transcripts of failed checks in this folder");
+  app.add_option("--evidence", settings.evidence,
+                 "keep captures and transcripts of failed checks in this folder");
   app.add_flag("--keep-passed", settings.keep_passed, "keep those of passed checks as well");
   app.add_option("--seed", settings.seed, "draw the same values as an earlier run");
   app.add_option("--jobs", jobs, "checks at once")->check(CLI::Range(1, 1000));

@@ -10,8 +10,8 @@
 
 namespace wirelab {
 
-/// What a check has done and awaited so far, and how it ends. One per check; everything that acts or expects holds a
-/// reference and tells it.
+/// What a check has done and awaited so far, and how it ends. One per check; everything that acts or expects
+/// holds a reference and tells it.
 class Story {
  public:
   using Clock = std::chrono::steady_clock;
@@ -25,26 +25,29 @@ class Story {
   /// The programs that take part, as the story sees them. Set by the fixture.
   struct Cast {
     std::function<std::string()> condition = [] { return std::string(); };  ///< how each is, for messages
-    std::function<bool()> all_ended = [] { return false; };  ///< there were some, and none of them runs any more
+    std::function<bool()> all_ended = [] {
+      return false;
+    };  ///< there were some, and none of them runs any more
   };
   void set_cast(Cast cast) { cast_ = std::move(cast); }
 
   /// Records what happens now or is awaited now, as a sentence without a full stop: "the client starts".
   void step(std::string text);
 
-  /// What most likely is wrong in the program if one of the next expectations is not met: for a student, in plain
-  /// words, without giving the line of code away. Holds until it is replaced.
+  /// What most likely is wrong in the program if one of the next expectations is not met: for a student, in
+  /// plain words, without giving the line of code away. Holds until it is replaced.
   void likely_mistake(std::string text) { mistake_ = std::move(text); }
 
-  /// The expectation of the last step was not met. Both texts complete the lines "expected: " and "but: "; how the
-  /// programs are is added.
+  /// The expectation of the last step was not met. Both texts complete the lines "expected: " and "but: ";
+  /// how the programs are is added.
   [[noreturn]] void fail(std::string expected, std::string actual);
 
   /// The grader has trouble of its own. `worth_retrying`: the machine was busy, another time it may work.
   [[noreturn]] void cannot_judge(std::string reason, bool worth_retrying);
 
-  /// Calls `look` until it returns true, or the deadline has passed, or all programs have ended and so nothing more can
-  /// come of it. `look` waits itself, until the time it is given and no longer. Returns what it returned last.
+  /// Calls `look` until it returns true, or the deadline has passed, or all programs have ended and so
+  /// nothing more can come of it. `look` waits itself, until the time it is given and no longer. Returns what
+  /// it returned last.
   bool wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) const;
 
   [[nodiscard]] double seconds_since_start(Clock::time_point time) const;

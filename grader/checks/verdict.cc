@@ -8,7 +8,8 @@
 namespace wirelab {
 namespace {
 
-/// Length of the well-formed UTF-8 sequence that `text` begins with; 0 when there is none (Unicode, table 3-7).
+/// Length of the well-formed UTF-8 sequence that `text` begins with; 0 when there is none (Unicode, table
+/// 3-7).
 std::size_t utf8_length(std::string_view text) {
   const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned first = at(0);
@@ -28,13 +29,15 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
-/// Control characters of both sets (C1, U+0080 to U+009F, steer terminals too), and what turns the direction of text.
+/// Control characters of both sets (C1, U+0080 to U+009F, steer terminals too), and what turns the direction
+/// of text.
 bool is_unsafe(std::string_view sequence) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
   if (sequence.size() == 1) return (byte(0) < 0x20 && byte(0) != '\n' && byte(0) != '\t') || byte(0) == 0x7F;
   if (sequence.size() == 2) return byte(0) == 0xC2 && byte(1) < 0xA0;
   if (sequence.size() == 3 && byte(0) == 0xE2) {
-    return (byte(1) == 0x80 && byte(2) >= 0xAA && byte(2) <= 0xAE) || (byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9);
+    return (byte(1) == 0x80 && byte(2) >= 0xAA && byte(2) <= 0xAE) ||
+           (byte(1) == 0x81 && byte(2) >= 0xA6 && byte(2) <= 0xA9);
   }
   return false;
 }
@@ -43,19 +46,22 @@ bool is_unsafe(std::string_view sequence) {
 
 std::string_view to_string(Outcome outcome) {
   switch (outcome) {
-    case Outcome::passed: return "passed";
-    case Outcome::failed: return "failed";
-    case Outcome::inconclusive: break;
+    case Outcome::passed:
+      return "passed";
+    case Outcome::failed:
+      return "failed";
+    case Outcome::inconclusive:
+      break;
   }
   return "inconclusive";
 }
 
 void to_json(nlohmann::json& json, const Verdict& verdict) {
-  json = {{"check", verdict.check},       {"verdict", to_string(verdict.outcome)},
-          {"seconds", verdict.seconds},   {"seed", verdict.seed},
-          {"step", verdict.step},         {"expected", verdict.expected},
-          {"actual", verdict.actual},     {"cause", verdict.cause},
-          {"reason", verdict.reason},     {"worth_retrying", verdict.worth_retrying},
+  json = {{"check", verdict.check},      {"verdict", to_string(verdict.outcome)},
+          {"seconds", verdict.seconds},  {"seed", verdict.seed},
+          {"step", verdict.step},        {"expected", verdict.expected},
+          {"actual", verdict.actual},    {"cause", verdict.cause},
+          {"reason", verdict.reason},    {"worth_retrying", verdict.worth_retrying},
           {"evidence", verdict.evidence}};
   auto& steps = json["steps"] = nlohmann::json::array();
   for (const Step& one : verdict.steps) steps.push_back({{"time", one.time}, {"text", one.text}});
@@ -69,9 +75,14 @@ void to_json(nlohmann::json& json, const Verdict& verdict) {
   }
   auto& frames = json["frames"] = nlohmann::json::array();
   for (const FrameRecord& one : verdict.frames) {
-    frames.push_back({{"time", one.time},       {"arrived", one.arrived}, {"link", one.link},
-                      {"from", one.from},       {"to", one.to},           {"summary", one.summary},
-                      {"fate", one.fate},       {"background", one.background}});
+    frames.push_back({{"time", one.time},
+                      {"arrived", one.arrived},
+                      {"link", one.link},
+                      {"from", one.from},
+                      {"to", one.to},
+                      {"summary", one.summary},
+                      {"fate", one.fate},
+                      {"background", one.background}});
   }
 }
 

@@ -22,40 +22,41 @@ struct Step {
 /// A program that took part.
 struct ProgramRecord {
   std::string host;
-  std::string command;   ///< as typed, the program by its own name: `unreliable_udp client 10.5.0.2`
-  std::string output;    ///< standard output, the first 64 KiB, made safe to print
-  std::string errors;    ///< standard error, likewise
-  std::string end;       ///< "exit status 1", "killed by signal 11 (Segmentation fault)", "still running"
+  std::string command;  ///< as typed, the program by its own name: `unreliable_udp client 10.5.0.2`
+  std::string output;   ///< standard output, the first 64 KiB, made safe to print
+  std::string errors;   ///< standard error, likewise
+  std::string end;      ///< "exit status 1", "killed by signal 11 (Segmentation fault)", "still running"
 };
 
 /// A frame that crossed a cable, or would have.
 struct FrameRecord {
-  double time = 0;        ///< when it entered the cable
-  double arrived = -1;    ///< when it left the cable; negative when it never did
+  double time = 0;      ///< when it entered the cable
+  double arrived = -1;  ///< when it left the cable; negative when it never did
   std::string link;
-  std::string from;       ///< host whose interface sent it, or "grader" for an injected frame
-  std::string to;         ///< hosts it went to, or should have, joined by ", "
-  std::string summary;    ///< decoded: `UDP 10.5.0.1:40213 > 10.5.0.2:1060, 12 bytes`
-  std::string fate;       ///< "" for a frame that simply passed; "lost", "delayed 20 ms", "corrupted", "injected", ...
+  std::string from;     ///< host whose interface sent it, or "grader" for an injected frame
+  std::string to;       ///< hosts it went to, or should have, joined by ", "
+  std::string summary;  ///< decoded: `UDP 10.5.0.1:40213 > 10.5.0.2:1060, 12 bytes`
+  std::string
+      fate;  ///< "" for a frame that simply passed; "lost", "delayed 20 ms", "corrupted", "injected", ...
   bool background = false;  ///< address resolution and the like: not the lab's own traffic
 };
 
 /// The verdict of one check with all that supports it.
 struct Verdict {
-  std::string check;             ///< the check's name, as in the manifest and in checks.cc
+  std::string check;  ///< the check's name, as in the manifest and in checks.cc
   Outcome outcome = Outcome::inconclusive;
   double seconds = 0;
   std::uint64_t seed = 0;
-  std::string step;              ///< the step that failed
+  std::string step;  ///< the step that failed
   std::string expected;
   std::string actual;
-  std::string cause;             ///< the most likely mistake, for a student
-  std::string reason;            ///< for `inconclusive`: what kept the grader from judging, and what to do
-  bool worth_retrying = false;   ///< for `inconclusive`: the machine was busy, another time it may work
+  std::string cause;            ///< the most likely mistake, for a student
+  std::string reason;           ///< for `inconclusive`: what kept the grader from judging, and what to do
+  bool worth_retrying = false;  ///< for `inconclusive`: the machine was busy, another time it may work
   std::vector<Step> steps;
   std::vector<ProgramRecord> programs;
-  std::vector<FrameRecord> frames;   ///< the first and last few hundred
-  std::string evidence;          ///< folder with wire.pcap and verdict.json; empty when none was kept
+  std::vector<FrameRecord> frames;  ///< the first and last few hundred
+  std::string evidence;             ///< folder with wire.pcap and verdict.json; empty when none was kept
 };
 
 /// The JSON that check executables print (one object per line) and that `--json` and the evidence hold.
@@ -63,8 +64,8 @@ struct Verdict {
 void to_json(nlohmann::json& json, const Verdict& verdict);
 void from_json(const nlohmann::json& json, Verdict& verdict);
 
-/// Text that came from a program, made safe for terminals and files: bytes that are not UTF-8 and control characters
-/// other than newline and tab become `\x1b`; what is over `most` bytes is cut with a note.
+/// Text that came from a program, made safe for terminals and files: bytes that are not UTF-8 and control
+/// characters other than newline and tab become `\x1b`; what is over `most` bytes is cut with a note.
 std::string printable(std::string_view text, std::size_t most = 64 << 10);
 
 }  // namespace wirelab

@@ -115,7 +115,8 @@ std::string interpreter_of(const fs::path& program) {
   throw std::runtime_error("run " + program.string() + ": no interpreter is known for this ending");
 }
 
-/// Correct programs written differently: a folder with the student's files, or a script. Badges are not asked of them.
+/// Correct programs written differently: a folder with the student's files, or a script. Badges are not asked
+/// of them.
 Proof variant_passes_the_core(const Bench& bench, const fs::path& variant) {
   if (fs::is_directory(variant)) return build_and_check(bench, variant, core_checks(bench.lab), all_pass);
   return all_pass(check(bench, {interpreter_of(variant), variant.string()}, core_checks(bench.lab)));

@@ -34,9 +34,9 @@ struct ProofOptions {
 
 /// All that must hold of a lab: the skeleton compiles without a warning and fails every core check; the
 /// solution does, and passes everything, and differs from the skeleton only in its holes; every catalogued
-/// mistake is caught by the checks that it names; every core check has a mistake that it catches; every correct program in tests/variants/NN passes
-/// the core checks. Throws
-/// std::runtime_error when the catalogue of mistakes cannot be read.
+/// mistake is caught by the checks that it names; every core check has a mistake that it catches; every
+/// correct program in tests/variants/NN passes the core checks. Throws std::runtime_error when the catalogue
+/// of mistakes cannot be read.
 std::vector<Claim> claims_of(const Toolbox& toolbox, const Lab& lab, const ProofOptions& options);
 
 }  // namespace wirelab

@@ -13,7 +13,8 @@ namespace {
 
 constexpr int longest_packet = 262144;  // what tshark takes for the largest it will meet
 
-/// Capture files hold the time of day; frames hold the clock that never jumps. The difference now serves for all.
+/// Capture files hold the time of day; frames hold the clock that never jumps. The difference now serves for
+/// all.
 std::chrono::nanoseconds day_minus_steady() {
   using namespace std::chrono;
   return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()) -
@@ -24,10 +25,13 @@ std::chrono::nanoseconds day_minus_steady() {
 
 void write_pcap(const std::filesystem::path& file, const std::vector<CapturedFrame>& frames) {
   const std::unique_ptr<pcap_t, decltype(&pcap_close)> format(
-      pcap_open_dead_with_tstamp_precision(DLT_EN10MB, longest_packet, PCAP_TSTAMP_PRECISION_NANO), &pcap_close);
+      pcap_open_dead_with_tstamp_precision(DLT_EN10MB, longest_packet, PCAP_TSTAMP_PRECISION_NANO),
+      &pcap_close);
   const std::unique_ptr<pcap_dumper_t, decltype(&pcap_dump_close)> dump(
       format ? pcap_dump_open(format.get(), file.c_str()) : nullptr, &pcap_dump_close);
-  if (!dump) throw std::runtime_error("write " + file.string() + ": " + (format ? pcap_geterr(format.get()) : "no memory"));
+  if (!dump)
+    throw std::runtime_error("write " + file.string() + ": " +
+                             (format ? pcap_geterr(format.get()) : "no memory"));
 
   const auto offset = day_minus_steady();
   for (const CapturedFrame& one : frames) {

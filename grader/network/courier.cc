@@ -11,7 +11,8 @@
 
 namespace wirelab {
 
-Courier::Courier() : wake_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")), thread_([this] { run(); }) {}
+Courier::Courier()
+    : wake_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")), thread_([this] { run(); }) {}
 
 Courier::~Courier() { stop(); }
 
@@ -81,7 +82,8 @@ void Courier::hold(Held held) { held_.push_back(std::move(held)); }
 void Courier::deliver_due() {
   std::vector<Held> due;
   const auto now = Clock::now();
-  const auto later = std::stable_partition(held_.begin(), held_.end(), [&](const Held& one) { return one.due > now; });
+  const auto later =
+      std::stable_partition(held_.begin(), held_.end(), [&](const Held& one) { return one.due > now; });
   std::move(later, held_.end(), std::back_inserter(due));
   held_.erase(later, held_.end());
   std::ranges::stable_sort(due, {}, &Held::due);
@@ -93,7 +95,8 @@ void Courier::frame_passed(const Segment& segment, std::size_t from) {
     if (one.segment != &segment || one.from != from || one.behind == 0) continue;
     if (--one.behind == 0) one.due = Clock::time_point::min();
   }
-  if (std::ranges::any_of(held_, [](const Held& one) { return one.due == Clock::time_point::min(); })) deliver_due();
+  if (std::ranges::any_of(held_, [](const Held& one) { return one.due == Clock::time_point::min(); }))
+    deliver_due();
 }
 
 }  // namespace wirelab

@@ -13,8 +13,8 @@
 
 namespace wirelab {
 
-/// Moves the frames of a network: one thread that reads every port, hands each frame to its segment, and carries out
-/// the deliveries that rules have put off. Everything segments hold is guarded by `mutex`.
+/// Moves the frames of a network: one thread that reads every port, hands each frame to its segment, and
+/// carries out the deliveries that rules have put off. Everything segments hold is guarded by `mutex`.
 class Courier {
  public:
   Courier();
@@ -39,7 +39,7 @@ class Courier {
     CapturedFrame* record;
     Bytes bytes;
     Clock::time_point due;
-    unsigned behind;   ///< counts down with each later frame of the same sender; 0: by time alone
+    unsigned behind;  ///< counts down with each later frame of the same sender; 0: by time alone
   };
 
   void run();
@@ -50,14 +50,14 @@ class Courier {
   void frame_passed(const Segment& segment, std::size_t from);
 
   std::mutex mutex_;
-  std::condition_variable changed_;   // a frame was captured
+  std::condition_variable changed_;  // a frame was captured
   struct Plug {
     Segment* segment;
     std::size_t port;
   };
-  std::vector<Plug> plugs_;           // every port of every segment
-  std::vector<Held> held_;            // few at a time: searched from end to end
-  Descriptor wake_;                   // eventfd: ports were added, or stop
+  std::vector<Plug> plugs_;  // every port of every segment
+  std::vector<Held> held_;   // few at a time: searched from end to end
+  Descriptor wake_;          // eventfd: ports were added, or stop
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -94,18 +94,22 @@ std::string Frame::summary() const {
   const auto ends = [&] { return is.source.to_string() + " > " + is.destination.to_string(); };
   const auto hosts = [&] { return is.source.host() + " > " + is.destination.host(); };
   switch (is.protocol) {
-    case arp: return "ARP";
-    case udp: return fmt::format("UDP {}, {} bytes", ends(), is.payload.size());
+    case arp:
+      return "ARP";
+    case udp:
+      return fmt::format("UDP {}, {} bytes", ends(), is.payload.size());
     case tcp:
-      return is.payload.empty() ? fmt::format("TCP {} {}", ends(), flag_names(is.flags))
-                                : fmt::format("TCP {} {}, {} bytes", ends(), flag_names(is.flags), is.payload.size());
+      return is.payload.empty()
+                 ? fmt::format("TCP {} {}", ends(), flag_names(is.flags))
+                 : fmt::format("TCP {} {}, {} bytes", ends(), flag_names(is.flags), is.payload.size());
     case icmp:
     case icmpv6: {
       const std::string_view name = icmp_name(is);
       return name.empty() ? fmt::format("ICMP {} type {} code {}", hosts(), is.type, is.code)
                           : fmt::format("ICMP {} {}", hosts(), name);
     }
-    case other: break;
+    case other:
+      break;
   }
   if (is.source.family() != AF_UNSPEC) return "IP " + hosts();
   return fmt::format("frame of {} bytes", bytes_.size());

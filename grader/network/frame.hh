@@ -21,22 +21,23 @@ namespace tcp_flag {
 inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10;
 }
 
-/// What a frame says in its headers, as libtins reads them. Fields that the protocol does not have are zero or empty.
+/// What a frame says in its headers, as libtins reads them. Fields that the protocol does not have are zero
+/// or empty.
 struct Headers {
   enum class Protocol { other, arp, icmp, icmpv6, udp, tcp };
   Protocol protocol = Protocol::other;
-  Address source;             ///< with port where the protocol has ports; AF_UNSPEC when there is no IP header
+  Address source;  ///< with port where the protocol has ports; AF_UNSPEC when there is no IP header
   Address destination;
-  std::uint8_t ttl = 0;       ///< or hop limit
+  std::uint8_t ttl = 0;  ///< or hop limit
   bool dont_fragment = false;
-  bool fragment = false;      ///< a fragment other than the first, or a first that is not the whole
-  std::uint8_t flags = 0;     ///< TCP: see tcp_flag
-  std::uint32_t sequence = 0;          ///< TCP
-  std::uint32_t acknowledgment = 0;    ///< TCP
-  std::uint16_t window = 0;            ///< TCP, as in the header (not scaled)
-  std::uint8_t type = 0, code = 0;     ///< ICMP
+  bool fragment = false;             ///< a fragment other than the first, or a first that is not the whole
+  std::uint8_t flags = 0;            ///< TCP: see tcp_flag
+  std::uint32_t sequence = 0;        ///< TCP
+  std::uint32_t acknowledgment = 0;  ///< TCP
+  std::uint16_t window = 0;          ///< TCP, as in the header (not scaled)
+  std::uint8_t type = 0, code = 0;   ///< ICMP
   std::uint16_t identifier = 0, sequence_number = 0;  ///< ICMP echo
-  std::string payload;        ///< bytes after the last header
+  std::string payload;                                ///< bytes after the last header
 };
 
 /// An Ethernet frame. Headers are decoded once, when somebody first asks. Copies share the decoded headers.

@@ -24,8 +24,8 @@ void write_sysctl(const std::string& name, const std::string& value) {
   must(write(file.get(), value.data(), value.size()), "write", path);
 }
 
-/// veth leaves checksums and segmentation "to the hardware", which here is the grader: frames would cross the cable
-/// with wrong sums and sixty kilobytes long.
+/// veth leaves checksums and segmentation "to the hardware", which here is the grader: frames would cross the
+/// cable with wrong sums and sixty kilobytes long.
 void do_not_offload(const std::string& interface) {
   const Descriptor fd(must(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
   for (const std::uint32_t feature : {ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO}) {
@@ -40,11 +40,13 @@ void do_not_offload(const std::string& interface) {
 NetworkNamespace quiet_namespace() {
   NetworkNamespace made = NetworkNamespace::create();
   const auto inside = made.visit();
-  // Only hosts that are given an IPv6 address speak IPv6: no neighbour or multicast chatter in other captures.
+  // Only hosts that are given an IPv6 address speak IPv6: no neighbour or multicast chatter in other
+  // captures.
   write_sysctl("ipv6/conf/default/disable_ipv6", "1");
   // The kernel throttles the ICMP errors it sends, and a check would miss them at random: icmp(7).
   write_sysctl("ipv4/icmp_ratelimit", "0");
-  // What one connection may have on its way fits the buffer of a Port (425 kB at the usual net.core.rmem_max).
+  // What one connection may have on its way fits the buffer of a Port (425 kB at the usual
+  // net.core.rmem_max).
   write_sysctl("ipv4/tcp_wmem", "4096 16384 262144");
   write_sysctl("ipv4/tcp_rmem", "4096 131072 262144");
   return made;
@@ -60,7 +62,8 @@ Netlink netlink_of(const NetworkNamespace& there) {
 InterfaceAddress InterfaceAddress::parse(const std::string& text) {
   const auto slash = text.find('/');
   unsigned length = 0;
-  if (slash == std::string::npos) throw std::invalid_argument("address " + text + ": a prefix length is missing");
+  if (slash == std::string::npos)
+    throw std::invalid_argument("address " + text + ": a prefix length is missing");
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data() + slash + 1, end, length);
   const Address address = Address::numeric(text.substr(0, slash), 0);

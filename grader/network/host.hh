@@ -12,8 +12,8 @@ namespace wirelab {
 
 /// An address with the length of its network's prefix: `10.5.0.1/24`, `fd00::1/64`.
 struct InterfaceAddress {
-  Address address;          ///< port 0
-  unsigned prefix_length;   ///< bits
+  Address address;         ///< port 0
+  unsigned prefix_length;  ///< bits
 
   /// Throws std::invalid_argument when `text` is not of that form.
   static InterfaceAddress parse(const std::string& text);
@@ -23,8 +23,8 @@ struct InterfaceAddress {
 /// Made by Network::host and Network::router, plugged in by Network::link and Network::segment.
 class Host {
  public:
-  /// `interface_addresses`: for each interface, in the order of plugging in, the addresses it gets, separated by
-  /// spaces: {"10.5.0.1/24 fd00::1/64", "10.6.0.1/24"}.
+  /// `interface_addresses`: for each interface, in the order of plugging in, the addresses it gets, separated
+  /// by spaces: {"10.5.0.1/24 fd00::1/64", "10.6.0.1/24"}.
   Host(std::string name, std::vector<std::string> interface_addresses);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -65,7 +65,8 @@ class Host {
  private:
   friend class Network;
 
-  /// Readies an interface that has just been put into the host: no offloading, up, addresses, which are returned.
+  /// Readies an interface that has just been put into the host: no offloading, up, addresses, which are
+  /// returned.
   std::vector<Address> set_up_interface(const std::string& interface);
   [[nodiscard]] std::string next_interface() const { return "eth" + std::to_string(interfaces_); }
 

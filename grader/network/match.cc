@@ -41,13 +41,15 @@ Match Match::from(const Host& host) const {
   return *this && Match([sender = &host](const Frame& frame) { return frame.sender() == sender; });
 }
 Match Match::to(const Host& host) const {
-  return *this && Match([there = &host](const Frame& frame) { return there->has(frame.headers().destination); });
+  return *this &&
+         Match([there = &host](const Frame& frame) { return there->has(frame.headers().destination); });
 }
 Match Match::from(const Address& source) const {
   return *this && Match([source](const Frame& frame) { return same_end(source, frame.headers().source); });
 }
 Match Match::to(const Address& destination) const {
-  return *this && Match([destination](const Frame& f) { return same_end(destination, f.headers().destination); });
+  return *this &&
+         Match([destination](const Frame& f) { return same_end(destination, f.headers().destination); });
 }
 Match Match::from_port(std::uint16_t port) const {
   return *this && Match([port](const Frame& frame) { return frame.headers().source.port() == port; });
@@ -59,7 +61,8 @@ Match Match::saying(std::string payload) const {
   return *this && Match([payload](const Frame& frame) { return frame.headers().payload == payload; });
 }
 Match Match::containing(std::string bytes) const {
-  return *this && Match([bytes](const Frame& f) { return f.headers().payload.find(bytes) != std::string::npos; });
+  return *this &&
+         Match([bytes](const Frame& f) { return f.headers().payload.find(bytes) != std::string::npos; });
 }
 
 Match operator&&(const Match& a, const Match& b) {

@@ -39,11 +39,11 @@ class Match {
 };
 
 extern const Match anything, udp, tcp, icmp, icmpv6, arp;
-extern const Match syn;           ///< TCP: SYN without ACK, the first of the handshake
+extern const Match syn;  ///< TCP: SYN without ACK, the first of the handshake
 extern const Match syn_ack;
-extern const Match fin;           ///< TCP with FIN, whatever else
+extern const Match fin;  ///< TCP with FIN, whatever else
 extern const Match rst;
-extern const Match with_payload;  ///< TCP or UDP that carries at least one byte
+extern const Match with_payload;      ///< TCP or UDP that carries at least one byte
 extern const Match port_unreachable;  ///< ICMP or ICMPv6: nobody listens on that port
 
 /// What the kernels say among themselves, not the programs: ARP, neighbour discovery, multicast reports.

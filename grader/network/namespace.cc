@@ -16,7 +16,8 @@ namespace wirelab {
 namespace {
 
 Descriptor current_namespace() {
-  return Descriptor(must(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open", "/proc/thread-self/ns/net"));
+  return Descriptor(
+      must(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open", "/proc/thread-self/ns/net"));
 }
 
 void write_file(const std::string& path, const std::string& text) {
@@ -25,7 +26,8 @@ void write_file(const std::string& path, const std::string& text) {
 }
 
 void map_own_user_only(uid_t uid, gid_t gid) {
-  write_file("/proc/self/setgroups", "deny");  // asked for by user_namespaces(7) before an unprivileged gid_map
+  write_file("/proc/self/setgroups",
+             "deny");  // asked for by user_namespaces(7) before an unprivileged gid_map
   write_file("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1\n");
   write_file("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1\n");
 }
@@ -34,7 +36,8 @@ void map_own_user_only(uid_t uid, gid_t gid) {
 /// Runs in a child that was forked before the unshare. Only calls that are safe after fork in any process.
 bool map_from_outside(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
-  const std::string map = "0 0 1\n" + std::to_string(sandbox_user) + " " + std::to_string(outside_nobody) + " 1\n";
+  const std::string map =
+      "0 0 1\n" + std::to_string(sandbox_user) + " " + std::to_string(outside_nobody) + " 1\n";
   try {
     write_file(directory + "/uid_map", map);
     write_file(directory + "/gid_map", map);

@@ -4,15 +4,16 @@
 
 namespace wirelab {
 
-/// A network namespace of ours: interfaces, addresses, routes, ports and sockets of its own. It lives as long as
-/// this object, a socket created inside, or a process running inside. See network_namespaces(7).
+/// A network namespace of ours: interfaces, addresses, routes, ports and sockets of its own. It lives as long
+/// as this object, a socket created inside, or a process running inside. See network_namespaces(7).
 class NetworkNamespace {
  public:
-  /// Makes a new, empty one. The calling thread stays where it is. Needs CAP_SYS_ADMIN: see enter_private_world.
+  /// Makes a new, empty one. The calling thread stays where it is. Needs CAP_SYS_ADMIN: see
+  /// enter_private_world.
   static NetworkNamespace create();
 
-  /// The calling thread is inside for the life of the guard: sockets it creates and processes it starts belong to
-  /// the namespace, and keep belonging to it afterwards.
+  /// The calling thread is inside for the life of the guard: sockets it creates and processes it starts
+  /// belong to the namespace, and keep belonging to it afterwards.
   class Visit {
    public:
     explicit Visit(const NetworkNamespace& there);
@@ -33,11 +34,11 @@ class NetworkNamespace {
   Descriptor fd_;
 };
 
-/// Puts the whole process into a new user and network namespace, in which it is root over what it makes and over
-/// nothing else. Must be called before the process has a second thread. The outside user becomes user 0 inside.
-/// When the outside user is the machine's root, `sandbox_user` is mapped as well (to nobody), so that programs
-/// under test need not run as root. Throws std::system_error when the machine does not allow it; then nothing has
-/// changed. See user_namespaces(7).
+/// Puts the whole process into a new user and network namespace, in which it is root over what it makes and
+/// over nothing else. Must be called before the process has a second thread. The outside user becomes user 0
+/// inside. When the outside user is the machine's root, `sandbox_user` is mapped as well (to nobody), so that
+/// programs under test need not run as root. Throws std::system_error when the machine does not allow it;
+/// then nothing has changed. See user_namespaces(7).
 void enter_private_world();
 
 /// The user and group that programs under test have inside, where it is mapped (see enter_private_world).

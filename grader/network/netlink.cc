@@ -49,8 +49,9 @@ Netlink::Netlink() : socket_(nl_socket_alloc()) {
   check(nl_connect(socket_.get(), NETLINK_ROUTE), "connect", "rtnetlink");
 }
 
-void Netlink::create_veth(const std::string& near_name, const std::string& far_name, const NetworkNamespace& there,
-                          const std::array<std::uint8_t, 6>& far_mac, unsigned mtu) {
+void Netlink::create_veth(const std::string& near_name, const std::string& far_name,
+                          const NetworkNamespace& there, const std::array<std::uint8_t, 6>& far_mac,
+                          unsigned mtu) {
   const Link near(rtnl_link_veth_alloc());
   if (!near) throw std::runtime_error("allocate veth " + near_name + ": out of memory");
   rtnl_link* far = rtnl_link_veth_get_peer(near.get());  // a reference of our own
@@ -100,7 +101,8 @@ void Netlink::add_address(const std::string& interface, const InterfaceAddress& 
   if (family == AF_INET && wanted.prefix_length < 31) {
     auto* v4 = reinterpret_cast<std::uint8_t*>(nl_addr_get_binary_addr(local.get()));
     std::array<std::uint8_t, 4> bytes{v4[0], v4[1], v4[2], v4[3]};
-    for (unsigned bit = wanted.prefix_length; bit < 32; ++bit) bytes[bit / 8] |= static_cast<std::uint8_t>(0x80u >> (bit % 8));
+    for (unsigned bit = wanted.prefix_length; bit < 32; ++bit)
+      bytes[bit / 8] |= static_cast<std::uint8_t>(0x80u >> (bit % 8));
     const Raw broadcast(nl_addr_build(AF_INET, bytes.data(), bytes.size()));
     check(rtnl_addr_set_broadcast(address.get(), broadcast.get()), "set broadcast address of", text);
   }
@@ -108,8 +110,8 @@ void Netlink::add_address(const std::string& interface, const InterfaceAddress& 
   if (family == AF_INET6) wait_until_local(wanted.address);
 }
 
-/// Even without duplicate address detection the kernel puts the route to an own IPv6 address in later, on a work queue;
-/// until then it throws away what comes for it.
+/// Even without duplicate address detection the kernel puts the route to an own IPv6 address in later, on a
+/// work queue; until then it throws away what comes for it.
 void Netlink::wait_until_local(const Address& address) {
   const Raw own = parse(address.host(), AF_INET6);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -133,7 +135,8 @@ void Netlink::add_neighbour(const std::string& interface, const Address& address
   rtnl_neigh_set_dst(neighbour.get(), there.get());
   rtnl_neigh_set_lladdr(neighbour.get(), hardware.get());
   rtnl_neigh_set_state(neighbour.get(), NUD_PERMANENT);
-  check(rtnl_neigh_add(socket_.get(), neighbour.get(), NLM_F_CREATE), "add neighbour", address.host() + " on " + interface);
+  check(rtnl_neigh_add(socket_.get(), neighbour.get(), NLM_F_CREATE), "add neighbour",
+        address.host() + " on " + interface);
 }
 
 void Netlink::add_route(const InterfaceAddress& destination, const Address& gateway) {
@@ -146,7 +149,8 @@ void Netlink::add_route(const InterfaceAddress& destination, const Address& gate
   rtnl_nexthop* hop = rtnl_route_nh_alloc();  // owned by the route from here on
   rtnl_route_nh_set_gateway(hop, via.get());
   rtnl_route_add_nexthop(route.get(), hop);
-  check(rtnl_route_add(socket_.get(), route.get(), NLM_F_CREATE), "add route", text + " via " + gateway.host());
+  check(rtnl_route_add(socket_.get(), route.get(), NLM_F_CREATE), "add route",
+        text + " via " + gateway.host());
 }
 
 }  // namespace wirelab

@@ -14,9 +14,9 @@ namespace wirelab {
 
 struct InterfaceAddress;
 
-/// Set-up of one namespace's interfaces, addresses and routes: an rtnetlink(7) socket that belongs to the namespace
-/// in which it was made. Every function throws std::system_error-like errors (std::runtime_error with libnl's
-/// reason) that name the operation and the interface or address.
+/// Set-up of one namespace's interfaces, addresses and routes: an rtnetlink(7) socket that belongs to the
+/// namespace in which it was made. Every function throws std::system_error-like errors (std::runtime_error
+/// with libnl's reason) that name the operation and the interface or address.
 class Netlink {
  public:
   /// A socket of the namespace the calling thread is in.
@@ -36,7 +36,8 @@ class Netlink {
   void add_address(const std::string& interface, const InterfaceAddress& address);
 
   /// Makes it known for good which hardware address a neighbour has, so that nobody need ask for it.
-  void add_neighbour(const std::string& interface, const Address& address, const std::array<std::uint8_t, 6>& mac);
+  void add_neighbour(const std::string& interface, const Address& address,
+                     const std::array<std::uint8_t, 6>& mac);
 
   /// `destination` with its prefix length; length 0 makes it the default route.
   void add_route(const InterfaceAddress& destination, const Address& gateway);

@@ -7,12 +7,15 @@
 namespace wirelab {
 namespace {
 
-/// Fixed, so that captures of two runs can be compared. Locally administered: the second bit of the first byte.
+/// Fixed, so that captures of two runs can be compared. Locally administered: the second bit of the first
+/// byte.
 std::array<std::uint8_t, 6> mac_address(unsigned interface) {
-  return {0x02, 'w', 'i', 'r', static_cast<std::uint8_t>(interface >> 8), static_cast<std::uint8_t>(interface)};
+  return {
+      0x02, 'w', 'i', 'r', static_cast<std::uint8_t>(interface >> 8), static_cast<std::uint8_t>(interface)};
 }
 
-/// One number for each cable end of the process: the kernel takes its time to remove those of an earlier network.
+/// One number for each cable end of the process: the kernel takes its time to remove those of an earlier
+/// network.
 unsigned next_cable_end() {
   static std::atomic<unsigned> last{0};
   return ++last;

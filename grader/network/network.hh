@@ -16,12 +16,13 @@ namespace wirelab {
 
 /// The private network of one check, and the entrance to `grader/network/`.
 ///
-/// Theory of operation. The process is root of a world of its own (enter_private_world). A Host is a further network
-/// namespace. Each of its interfaces is one end of a veth(4) pair; the other end lies in the process's first
-/// namespace, "backstage", where a Port reads and writes frames. A Segment joins ports: it keeps the rules, decides
-/// what becomes of each frame and records it. One thread, the Courier, moves all frames of the network; the thread of
-/// the check builds, adds rules and looks at captures, under the courier's mutex. Programs and sockets live in hosts
-/// and know nothing of all this. Everything is gone when the process is: namespaces live by their last user.
+/// Theory of operation. The process is root of a world of its own (enter_private_world). A Host is a further
+/// network namespace. Each of its interfaces is one end of a veth(4) pair; the other end lies in the
+/// process's first namespace, "backstage", where a Port reads and writes frames. A Segment joins ports: it
+/// keeps the rules, decides what becomes of each frame and records it. One thread, the Courier, moves all
+/// frames of the network; the thread of the check builds, adds rules and looks at captures, under the
+/// courier's mutex. Programs and sockets live in hosts and know nothing of all this. Everything is gone when
+/// the process is: namespaces live by their last user.
 ///
 ///     host "client"            backstage            host "server"
 ///       eth0 ===(veth)=== Port ─ Segment ─ Port ===(veth)=== eth0
@@ -33,8 +34,8 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
-  /// A machine. Its first interface gets the first of these addresses when it is plugged in, and so on; one entry may
-  /// name several, separated by spaces: `net.host("client", "10.5.0.1/24 fd00::1/64")`.
+  /// A machine. Its first interface gets the first of these addresses when it is plugged in, and so on; one
+  /// entry may name several, separated by spaces: `net.host("client", "10.5.0.1/24 fd00::1/64")`.
   template <std::convertible_to<std::string>... Addresses>
   Host& host(std::string name, Addresses... interface_addresses) {
     return hosts_.emplace_back(std::move(name), std::vector<std::string>{std::move(interface_addresses)...});
@@ -48,13 +49,14 @@ class Network {
 
   /// How a cable is made.
   struct Cable {
-    unsigned mtu = 1500;   ///< bytes of IP packet that every interface on it takes
-    std::string name;      ///< for captures; made of the hosts' names when empty
+    unsigned mtu = 1500;  ///< bytes of IP packet that every interface on it takes
+    std::string name;     ///< for captures; made of the hosts' names when empty
   };
 
-  /// A cable between two hosts, or a hub with any number of them. Each host gets its next interface, eth0 first, and
-  /// knows the hardware addresses of the others: the first datagram is on the cable when it is sent, not when address
-  /// resolution has come to an end. (For addresses that come later, or do not exist, hosts resolve as usual.)
+  /// A cable between two hosts, or a hub with any number of them. Each host gets its next interface, eth0
+  /// first, and knows the hardware addresses of the others: the first datagram is on the cable when it is
+  /// sent, not when address resolution has come to an end. (For addresses that come later, or do not exist,
+  /// hosts resolve as usual.)
   Segment& link(Host& a, Host& b, Cable cable);
   Segment& link(Host& a, Host& b) { return link(a, b, Cable{}); }
   Segment& segment(const std::vector<Host*>& hosts, Cable cable);

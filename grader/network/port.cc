@@ -18,9 +18,9 @@ namespace {
 
 using namespace std::chrono;
 
-constexpr unsigned batch = 32;              // frames a system call
+constexpr unsigned batch = 32;               // frames a system call
 constexpr std::size_t ethernet_header = 18;  // with a VLAN tag
-constexpr int wanted_buffer = 4 << 20;      // bytes; the kernel gives as much of it as net.core.rmem_max allows
+constexpr int wanted_buffer = 4 << 20;  // bytes; the kernel gives as much of it as net.core.rmem_max allows
 
 void set_option(int fd, int level, int option, int value, const char* name) {
   must(setsockopt(fd, level, option, &value, sizeof value), "set", name);
@@ -59,7 +59,8 @@ Port::Port(const std::string& interface, unsigned mtu)
   here.sll_family = AF_PACKET;
   here.sll_protocol = htons(ETH_P_ALL);
   here.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
-  must(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here), "bind packet socket to", interface);
+  must(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here), "bind packet socket to",
+       interface);
 }
 
 void Port::receive(const Receiver& receiver) {
@@ -77,13 +78,15 @@ void Port::receive(const Receiver& receiver) {
   const nanoseconds offset = steady_minus_day();
   for (int i = 0; i < count; ++i) {
     mmsghdr& one = messages[static_cast<std::size_t>(i)];
-    receiver({static_cast<const std::byte*>(one.msg_hdr.msg_iov->iov_base), one.msg_len}, stamp_of(one.msg_hdr, offset));
+    receiver({static_cast<const std::byte*>(one.msg_hdr.msg_iov->iov_base), one.msg_len},
+             stamp_of(one.msg_hdr, offset));
   }
 }
 
 bool Port::send(std::span<const std::byte> frame) const {
   while (::send(fd_.get(), frame.data(), frame.size(), 0) < 0) {
-    if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS) return false;  // else the other kernel side is behind
+    if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
+      return false;  // else the other kernel side is behind
   }
   return true;
 }

@@ -13,9 +13,10 @@ namespace wirelab {
 
 /// The grader's end of a cable: a packet(7) socket on one interface.
 ///
-/// A ring shared with the kernel (PACKET_RX_RING) would make reading cheaper and bursts roomier, but costs an RCU
-/// grace period, 10 ms and more, for every socket; a whole two-host network is up in a fraction of that. So bursts are
-/// bounded instead, by the hosts' TCP buffers (see Host), and frames that are lost all the same are counted.
+/// A ring shared with the kernel (PACKET_RX_RING) would make reading cheaper and bursts roomier, but costs an
+/// RCU grace period, 10 ms and more, for every socket; a whole two-host network is up in a fraction of that.
+/// So bursts are bounded instead, by the hosts' TCP buffers (see Host), and frames that are lost all the same
+/// are counted.
 class Port {
  public:
   using Receiver = std::function<void(std::span<const std::byte>, std::chrono::steady_clock::time_point)>;
@@ -27,8 +28,8 @@ class Port {
   /// Becomes readable when a frame is there, for poll(2).
   [[nodiscard]] int fd() const { return fd_.get(); }
 
-  /// Hands the frames that are there to `receiver`, with the time the kernel saw each. The bytes are valid only during
-  /// the call.
+  /// Hands the frames that are there to `receiver`, with the time the kernel saw each. The bytes are valid
+  /// only during the call.
   void receive(const Receiver& receiver);
 
   /// Puts a frame onto the interface. False when the kernel refuses it (longer than the MTU, interface down).
@@ -39,8 +40,8 @@ class Port {
 
  private:
   Descriptor fd_;
-  std::size_t longest_;            ///< bytes of a frame
-  std::vector<std::byte> buffers_; ///< `batch` frames side by side
+  std::size_t longest_;             ///< bytes of a frame
+  std::vector<std::byte> buffers_;  ///< `batch` frames side by side
   mutable unsigned overflowed_ = 0;
 };
 

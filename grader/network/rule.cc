@@ -27,7 +27,8 @@ Rule when(Match match, std::function<std::optional<Fate>(const Frame&, unsigned)
 
 Bytes with_flipped_bit(const Frame& frame, std::mt19937_64& random) {
   Bytes bytes(frame.bytes().begin(), frame.bytes().end());
-  const std::size_t payload = std::max<std::size_t>(1, std::min(bytes.size(), frame.headers().payload.size()));
+  const std::size_t payload =
+      std::max<std::size_t>(1, std::min(bytes.size(), frame.headers().payload.size()));
   const std::size_t at = bytes.size() - payload + random() % payload;
   bytes[at] ^= std::byte(1u << (random() % 8));
   return bytes;
@@ -54,11 +55,12 @@ Rule drop_first(Match match, unsigned count) {
 }
 
 Rule drop_randomly(Match match, double probability, std::uint64_t seed) {
-  return when(std::move(match), [probability, random = std::mt19937_64(seed)](
-                                    const Frame&, unsigned) mutable -> std::optional<Fate> {
-    if (!std::bernoulli_distribution(probability)(random)) return std::nullopt;
-    return lost();
-  });
+  return when(
+      std::move(match),
+      [probability, random = std::mt19937_64(seed)](const Frame&, unsigned) mutable -> std::optional<Fate> {
+        if (!std::bernoulli_distribution(probability)(random)) return std::nullopt;
+        return lost();
+      });
 }
 
 Rule delay(Match match, nanoseconds by) {
@@ -68,11 +70,12 @@ Rule delay(Match match, nanoseconds by) {
 }
 
 Rule jitter(Match match, nanoseconds least, nanoseconds most, std::uint64_t seed) {
-  return when(std::move(match), [least, most, random = std::mt19937_64(seed)](const Frame&, unsigned) mutable {
-    std::uniform_int_distribution<nanoseconds::rep> drawn(least.count(), most.count());
-    const nanoseconds by(drawn(random));
-    return Fate{{{.delay = by}}, "delayed " + in_ms(by)};
-  });
+  return when(std::move(match),
+              [least, most, random = std::mt19937_64(seed)](const Frame&, unsigned) mutable {
+                std::uniform_int_distribution<nanoseconds::rep> drawn(least.count(), most.count());
+                const nanoseconds by(drawn(random));
+                return Fate{{{.delay = by}}, "delayed " + in_ms(by)};
+              });
 }
 
 Rule duplicate(Match match, unsigned copies, nanoseconds gap) {

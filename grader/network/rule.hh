@@ -14,20 +14,20 @@ namespace wirelab {
 
 /// One arrival of a frame at the far end of a cable.
 struct Delivery {
-  std::chrono::nanoseconds delay{0};   ///< after it entered the cable
-  unsigned behind = 0;                 ///< or as soon as this many later frames of the same sender have arrived
-  std::optional<Bytes> changed = {};        ///< other bytes than were sent
+  std::chrono::nanoseconds delay{0};  ///< after it entered the cable
+  unsigned behind = 0;  ///< or as soon as this many later frames of the same sender have arrived
+  std::optional<Bytes> changed = {};  ///< other bytes than were sent
 };
 
 /// What becomes of a frame: no delivery loses it, one carries it on, two duplicate it.
 struct Fate {
   std::vector<Delivery> deliveries;
-  std::string why;   ///< for people: "lost", "delayed 20 ms"
+  std::string why;  ///< for people: "lost", "delayed 20 ms"
 };
 
-/// An impairment of a cable. Returns the fate of a frame, or nothing when the frame is none of its business; then the
-/// next rule is asked. A frame that no rule minds is delivered at once. Rules are called on the cable's thread, one
-/// frame at a time, in the order in which frames entered.
+/// An impairment of a cable. Returns the fate of a frame, or nothing when the frame is none of its business;
+/// then the next rule is asked. A frame that no rule minds is delivered at once. Rules are called on the
+/// cable's thread, one frame at a time, in the order in which frames entered.
 using Rule = std::function<std::optional<Fate>(const Frame&)>;
 
 /// Loses every frame that matches.
@@ -51,8 +51,8 @@ Rule jitter(Match match, std::chrono::nanoseconds least, std::chrono::nanosecond
 /// Everything that matches arrives 1 + `copies` times: at once, and again after each further `gap`.
 Rule duplicate(Match match, unsigned copies = 1, std::chrono::nanoseconds gap = {});
 
-/// The n-th frame that matches (from 1) arrives behind the `behind` frames that its sender sends after it, or after
-/// `at_most` if those do not come.
+/// The n-th frame that matches (from 1) arrives behind the `behind` frames that its sender sends after it, or
+/// after `at_most` if those do not come.
 Rule reorder_nth(Match match, unsigned n, unsigned behind = 1,
                  std::chrono::nanoseconds at_most = std::chrono::milliseconds(200));
 
@@ -60,11 +60,12 @@ Rule reorder_nth(Match match, unsigned n, unsigned behind = 1,
 /// receiver's kernel throws such a frame away.
 Rule corrupt(Match match, std::uint64_t seed);
 
-/// Replaces the frame's bytes. `change` gets and returns a whole Ethernet frame; checksums are its own affair:
-/// see replace_payload.
+/// Replaces the frame's bytes. `change` gets and returns a whole Ethernet frame; checksums are its own
+/// affair: see replace_payload.
 Rule rewrite(Match match, std::function<Bytes(const Frame&)> change);
 
-/// The same frame with another UDP payload (or TCP, of the same length) and all lengths and checksums made right.
+/// The same frame with another UDP payload (or TCP, of the same length) and all lengths and checksums made
+/// right.
 Bytes replace_payload(const Frame& frame, const std::string& payload);
 
 /// Nothing gets through at all, address resolution included: the cable is cut.

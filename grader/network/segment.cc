@@ -8,8 +8,8 @@ namespace wirelab {
 namespace {
 
 // A check that moves much data is judged at its ends; of each further frame the headers are kept.
-constexpr std::size_t kept_whole = 4 << 20;   // bytes
-constexpr std::size_t kept_headers = 128;     // bytes of a frame beyond that
+constexpr std::size_t kept_whole = 4 << 20;  // bytes
+constexpr std::size_t kept_headers = 128;    // bytes of a frame beyond that
 
 }  // namespace
 
@@ -32,7 +32,10 @@ Segment::Impairment::~Impairment() {
 
 void Segment::inject(const Bytes& frame) {
   const std::lock_guard lock(courier_.mutex_);
-  captured_.push_back({.frame = Frame(frame), .length = frame.size(), .time = Clock::now(), .fate = "injected",
+  captured_.push_back({.frame = Frame(frame),
+                       .length = frame.size(),
+                       .time = Clock::now(),
+                       .fate = "injected",
                        .injected = true});
   deliver(ports_.size(), frame, captured_.back());
   courier_.changed_.notify_all();
@@ -41,7 +44,8 @@ void Segment::inject(const Bytes& frame) {
 std::vector<CapturedFrame> Segment::frames(const Match& match) const {
   const std::lock_guard lock(courier_.mutex_);
   std::vector<CapturedFrame> result;
-  std::ranges::copy_if(captured_, std::back_inserter(result), [&](const CapturedFrame& c) { return match(c.frame); });
+  std::ranges::copy_if(captured_, std::back_inserter(result),
+                       [&](const CapturedFrame& c) { return match(c.frame); });
   return result;
 }
 
@@ -83,7 +87,8 @@ void Segment::frame_entered(std::size_t from, std::span<const std::byte> bytes, 
   Frame frame(bytes, hosts_[from]);
   std::optional<Fate> fate = decide(frame);
   captured_bytes_ += bytes.size();
-  if (captured_bytes_ > kept_whole && bytes.size() > kept_headers) frame = Frame(bytes.first(kept_headers), hosts_[from]);
+  if (captured_bytes_ > kept_whole && bytes.size() > kept_headers)
+    frame = Frame(bytes.first(kept_headers), hosts_[from]);
   captured_.push_back({.frame = std::move(frame), .length = bytes.size(), .time = time});
   CapturedFrame& record = captured_.back();
 
@@ -95,7 +100,8 @@ void Segment::frame_entered(std::size_t from, std::span<const std::byte> bytes, 
       if (one.delay.count() == 0 && one.behind == 0) {
         deliver(from, one.changed ? *one.changed : bytes, record);
       } else {
-        courier_.hold({this, from, &record, one.changed ? std::move(*one.changed) : Bytes(bytes.begin(), bytes.end()),
+        courier_.hold({this, from, &record,
+                       one.changed ? std::move(*one.changed) : Bytes(bytes.begin(), bytes.end()),
                        time + one.delay, one.behind});
         if (one.behind > 0) return;  // the frame itself does not count among those that overtake it
       }

@@ -16,10 +16,11 @@ namespace wirelab {
 
 class Courier;
 
-/// A piece of Ethernet: two hosts on a cable, or several on a hub, where every frame reaches all the others. What
-/// happens to a frame is decided by the segment's rules. Made by Network::link and Network::segment.
+/// A piece of Ethernet: two hosts on a cable, or several on a hub, where every frame reaches all the others.
+/// What happens to a frame is decided by the segment's rules. Made by Network::link and Network::segment.
 ///
-/// Every public function may be called from any thread; the frames themselves move on the network's own thread.
+/// Every public function may be called from any thread; the frames themselves move on the network's own
+/// thread.
 class Segment {
  public:
   using Clock = std::chrono::steady_clock;
@@ -67,10 +68,10 @@ class Segment {
 
   std::string name_;
   Courier& courier_;
-  std::vector<const Host*> hosts_;             // hosts_[i] is plugged into ports_[i]
+  std::vector<const Host*> hosts_;  // hosts_[i] is plugged into ports_[i]
   std::vector<std::unique_ptr<Port>> ports_;
   std::list<Rule> rules_;
-  std::deque<CapturedFrame> captured_;         // a deque: the courier keeps references to entries
+  std::deque<CapturedFrame> captured_;  // a deque: the courier keeps references to entries
   std::size_t captured_bytes_ = 0;
 };
 

@@ -77,7 +77,8 @@ class Process {
   [[nodiscard]] std::optional<Exit> exit() const;
 
   void signal(int number);  ///< to the program itself; nothing happens when it has ended
-  void pause();             ///< SIGSTOP to the program and all its children, and waits until they stand (std::runtime_error after 30 s)
+  void pause();             ///< SIGSTOP to the program and all its children, and waits until they stand
+                            ///< (std::runtime_error after 30 s)
   void resume();            ///< SIGCONT to all of them
   void kill();              ///< ends the program and all its children, and waits until they are gone
 
