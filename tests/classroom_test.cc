@@ -740,6 +740,7 @@ TEST_F(RunTest, a_class_of_200_needs_less_than_100_MB) {
     result.diagnostics.assign(64u << 10, 'x');
     return result;
   };
+  write_file("/proc/self/clear_refs", "5");  // the peak of the tests before is not this one's: see proc(5)
   run(plan(), wordy);
   EXPECT_EQ(judged_, 210);
   EXPECT_LT(peak_memory_kib(), 100'000u);
