@@ -204,13 +204,16 @@ void Check::expect_gaps(const std::vector<CapturedFrame>& frames, const std::vec
     const std::chrono::nanoseconds gap = frames[i + 1].time - frames[i].time;
     const std::chrono::nanoseconds least = wanted[i] - wanted[i] / 20 - 2ms;
     const std::chrono::nanoseconds most = wanted[i] + wanted[i] / 2 + 40ms;
-    if (gap >= least && gap <= most) continue;
-    // A program that was kept waiting before its first of two sends shows a short gap, before the second a long one.
-    const auto excuse = machine_delay(frames[i].time, sender);
-    if (gap + excuse < least || gap - excuse > most) story_.fail(expected, seen + " ms");
-    story_.cannot_judge(fmt::format("the machine was too busy to time the program: {:.0f} ms of delay are its own",
-                                    in_ms(excuse)), true);
+    expect_time(gap, least, most, machine_delay(frames[i].time, sender), expected, seen + " ms");
   }
+}
+
+void Check::expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds least, std::chrono::nanoseconds most,
+                        std::chrono::nanoseconds delay, const std::string& expected, const std::string& actual) {
+  if (time >= least && time <= most) return;
+  // A program that was kept waiting before the first of two sends shows a short gap, before the second a long one.
+  if (time + delay < least || time - delay > most) story_.fail(expected, actual);
+  story_.cannot_judge(fmt::format("the machine was too busy to time the program: {:.0f} ms of delay are its own", in_ms(delay)), true);
 }
 
 Verdict Check::conclude() {

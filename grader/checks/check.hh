@@ -101,6 +101,14 @@ class Check : public testing::Test {
   void expect_gaps(const std::vector<CapturedFrame>& frames, const std::vector<std::chrono::milliseconds>& wanted,
                    const Program& sender);
 
+  /// A time lies between these. Where it would but for `delay`, which was not the program's doing, the check cannot
+  /// judge.
+  void expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds least, std::chrono::nanoseconds most,
+                   std::chrono::nanoseconds delay, const std::string& expected, const std::string& actual);
+
+  /// How much of what happened since then may be late because the machine had other things to do.
+  [[nodiscard]] std::chrono::nanoseconds machine_delay(Clock::time_point since, const Program& program) const;
+
   Network net;
   Random random;
 
@@ -108,9 +116,6 @@ class Check : public testing::Test {
   [[nodiscard]] std::string conditions() const;
   [[nodiscard]] bool all_ended() const;
   void forbid_overflow();
-
-  /// How much of what happened since then may be late because the machine had other things to do.
-  [[nodiscard]] std::chrono::nanoseconds machine_delay(Clock::time_point since, const Program& program) const;
   Descriptor open_connection(const Host& from, const Address& to);
 
   Story story_;

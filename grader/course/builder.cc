@@ -26,7 +26,7 @@ namespace {
 constexpr auto patience =
     std::chrono::seconds(60);  // for the whole build; processor time runs out first, unless ...
 constexpr auto most_cpu = std::chrono::seconds(20);  // of one compiler
-constexpr std::uint64_t most_memory = 2ull << 30;    // bytes, of one compiler
+constexpr std::uint64_t most_memory = 1ull << 30;    // bytes, of one compiler
 constexpr std::uint64_t most_file = 64ull << 20;     // bytes, of one object, one program, one log
 constexpr std::size_t most_diagnostics = 256 << 10;  // bytes kept of what the compiler says
 
@@ -113,7 +113,7 @@ std::vector<std::string> link_command(const Toolchain& tools, std::size_t object
 /// The script leaves N.log, N.status and N.o for each file it compiles, and link.log, link.status, program.
 std::string build_script(const Toolchain& tools, const std::vector<Unit>& units,
                          const std::vector<std::string>& flags) {
-  std::string script = fmt::format("ulimit -v {}\nsum=0\n", most_memory >> 10);
+  std::string script = fmt::format("ulimit -S -v {}\nsum=0\n", most_memory >> 10);
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (units[i].cached) continue;
     script += fmt::format("{} >/out/{}.log 2>&1 & p{}=$!\n",
@@ -123,7 +123,8 @@ std::string build_script(const Toolchain& tools, const std::vector<Unit>& units,
     if (!units[i].cached)
       script += fmt::format("wait $p{0}; s=$?; echo $s >/out/{0}.status; sum=$((sum + s))\n", i);
   }
-  script += fmt::format("[ $sum = 0 ] || exit 0\n{} >/out/link.log 2>&1; echo $? >/out/link.status\n",
+  // The linker starts a thread for each processor, and address space for every one: only Limits::memory holds for it.
+  script += fmt::format("[ $sum = 0 ] || exit 0\nulimit -S -v unlimited\n{} >/out/link.log 2>&1; echo $? >/out/link.status\n",
                         shell_command(link_command(tools, units.size())));
   return script;
 }
@@ -196,7 +197,7 @@ void stage(const fs::path& work, const std::vector<Source>& sources, const std::
 std::string run_script(const Sandbox& sandbox, const std::string& script, Build& build) {
   Limits limits;
   limits.cpu = most_cpu;
-  limits.memory = 2 * most_memory;  // of all compilers together
+  limits.memory = 3 * most_memory;  // of all compilers together
   limits.processes = 256;
   limits.file_size = most_file;
   const RunResult run = run_sandboxed(sandbox, {"/bin/sh", "-c", script}, limits, patience);

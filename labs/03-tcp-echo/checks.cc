@@ -2,6 +2,7 @@
 // client. The names are those of lab.toml, where the points are.
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 
 #include "common/error.hh"
 #include "grader/checks/check.hh"
+#include "grader/program/sockets.hh"
 
 namespace wirelab {
 namespace {
@@ -48,6 +50,21 @@ class TcpEcho : public Check {
     peer.expect_receive(text);
   }
 
+  /// The client has connected, said something or nothing, and said that this was all: so many frames at least.
+  void expect_conversation_since(std::size_t frames_before) {
+    likely_mistake("What the client prints must have been to the server and back. This did not cross the cable.");
+    (void)await_frames(wire, tcp.from(client), frames_before + 3, "frame from the client");
+  }
+
+  /// Waits until the server has seen that its clients are gone, but not for ever: whether it closes them is not judged.
+  void let_connections_end() {
+    constexpr std::uint32_t half_or_whole = 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT;
+    const auto open = [this] {
+      return std::ranges::any_of(sockets_in(server, SOCK_STREAM, half_or_whole), [this](const BoundSocket& one) { return one.local.port() == port; });
+    };
+    for (const auto deadline = Clock::now() + patience; open() && Clock::now() < deadline;) std::this_thread::sleep_for(5ms);
+  }
+
   std::vector<std::string> address = random.neighbours();
   Host& client = net.host("client", address[0]);
   Host& server = net.host("server", address[1]);
@@ -80,9 +97,11 @@ TEST_F(TcpEcho, bytes_come_back_unchanged) {
   peer.expect_echo(drawn);
 
   step("now through the client as well");
+  const std::size_t frames_before = wire.count(tcp.from(client));
   Program& program = start_client({}, {.input = every_value + drawn});
   program.expect_exit(0);
   program.expect_output(every_value + drawn);
+  expect_conversation_since(frames_before);
 }
 
 TEST_F(TcpEcho, empty_input_is_a_conversation_too) {
@@ -93,6 +112,7 @@ TEST_F(TcpEcho, empty_input_is_a_conversation_too) {
   Program& program = start_client({}, {.input = ""});
   program.expect_exit(0);
   program.expect_output("");
+  expect_conversation_since(0);
   TcpPeer peer = connect_client();
   peer.half_close();
   peer.expect_end();
@@ -289,6 +309,7 @@ TEST_F(TcpEcho, failing_accept_does_not_end_the_server) {
   program.expect_running();
   step("the crowd leaves");
   crowd.clear();
+  let_connections_end();
   likely_mistake("Once descriptors are free again, the server must take clients again.");
   expect_service();
 }
@@ -330,15 +351,16 @@ TEST_F(TcpEcho, client_stops_when_all_came_back) {
   Program& talk = start_client({});
   TcpPeer other = listener.accept();
   likely_mistake(
-      "What is typed goes out as it comes, and what comes back is written as it comes: a client that first reads its "
+      "What is typed goes out as it comes, and what comes back is written as it comes, whatever it is: a client that first reads its "
       "whole input, or keeps what came in a buffer, cannot be talked with. And it stays until the input ends: that all "
       "sent so far has come back does not mean that no more will be typed.");
-  std::string said;
+  std::string heard;
   for (const std::string& word : words) {
     talk.type(word);
     other.expect_receive(word);
-    other.send(word);
-    talk.expect_output(said += word);
+    const std::string answer(word.rbegin(), word.rend());  // a bad echo: what comes is to be written, whatever it is
+    other.send(answer);
+    talk.expect_output(heard += answer);
   }
   talk.expect_running();
   likely_mistake("The input has ended and all of it is back: the client half-closes and is done, whatever the server does.");
