@@ -53,7 +53,7 @@ class TcpEcho : public Check {
   /// The client has connected, said something or nothing, and said that this was all: so many frames at least.
   void expect_conversation_since(std::size_t frames_before) {
     likely_mistake("What the client prints must have been to the server and back. This did not cross the cable.");
-    (void)await_frames(wire, tcp.from(client), frames_before + 3, "frame from the client");
+    (void)await_frames(wire, tcp.from(client), frames_before + 3, "client frame");
   }
 
   /// Waits until the server has seen that its clients are gone, but not for ever: whether it closes them is not judged.
@@ -214,19 +214,34 @@ TEST_F(TcpEchoBulk, slow_reader_gets_every_byte) {
 }
 
 TEST_F(TcpEcho, rest_comes_back_after_half_close) {
-  start_server();
+  Program& program = start_server();
   TcpPeer peer = connect_client();
-  const std::string bytes = random.bytes(random.number(100000, 150000));
   likely_mistake(
       "The server closes as soon as the client has finished sending. Half-closed means: the client says no more, but it "
       "still listens. First everything that came goes back, then the server closes.");
-  peer.send(bytes);
+  const std::string few = random.bytes(random.number(10000, 20000));
+  peer.send("hello");
+  peer.expect_receive("hello");
+  program.pause();  // so that it finds all at once: the bytes, and that no more will come
+  peer.send(few);
   peer.half_close();
-  peer.expect_receive(bytes);
+  (void)await_frames(wire, fin.from(client), 1, "FIN");
+  program.resume();
+  peer.expect_receive(few);
   likely_mistake(
       "The server never closes its side. recv returning 0 means that the client has finished: once all is sent back, "
       "close the connection, or the client waits for ever and the descriptor is lost.");
   peer.expect_end();
+
+  likely_mistake(
+      "The end of the client's side came while bytes still waited to go back, and these were lost: first the rest, then "
+      "the end.");
+  TcpPeer other = connect_client();
+  const std::string many = random.bytes(random.number(100000, 150000));
+  other.send(many);
+  other.half_close();
+  other.expect_receive(many);
+  other.expect_end();
 }
 
 TEST_F(TcpEcho, silent_client_keeps_nobody_waiting) {
@@ -351,8 +366,8 @@ TEST_F(TcpEcho, client_stops_when_all_came_back) {
   Program& talk = start_client({});
   TcpPeer other = listener.accept();
   likely_mistake(
-      "What is typed goes out as it comes, and what comes back is written as it comes, whatever it is: a client that first reads its "
-      "whole input, or keeps what came in a buffer, cannot be talked with. And it stays until the input ends: that all "
+      "What is typed goes out as it comes, and what comes back is written as it comes, whatever it is: a client that "
+      "first reads its whole input, or keeps what came in a buffer, cannot be talked with. And it stays until the input ends: that all "
       "sent so far has come back does not mean that no more will be typed.");
   std::string heard;
   for (const std::string& word : words) {
