@@ -123,9 +123,11 @@ std::string build_script(const Toolchain& tools, const std::vector<Unit>& units,
     if (!units[i].cached)
       script += fmt::format("wait $p{0}; s=$?; echo $s >/out/{0}.status; sum=$((sum + s))\n", i);
   }
-  // The linker starts a thread for each processor, and address space for every one: only Limits::memory holds for it.
-  script += fmt::format("[ $sum = 0 ] || exit 0\nulimit -S -v unlimited\n{} >/out/link.log 2>&1; echo $? >/out/link.status\n",
-                        shell_command(link_command(tools, units.size())));
+  // The linker starts a thread for each processor, and address space for every one: only Limits::memory holds
+  // for it.
+  script += fmt::format(
+      "[ $sum = 0 ] || exit 0\nulimit -S -v unlimited\n{} >/out/link.log 2>&1; echo $? >/out/link.status\n",
+      shell_command(link_command(tools, units.size())));
   return script;
 }
 
@@ -210,7 +212,7 @@ std::string run_script(const Sandbox& sandbox, const std::string& script, Build&
                                          patience.count(), run.cpu_seconds));
   }
   if (run.exit.reason == Exit::Reason::memory_limit)
-    return fmt::format("it needed more than {} GiB of memory", most_memory >> 30);
+    return fmt::format("it needed more than {} GiB of memory", limits.memory >> 30);
   throw std::runtime_error(
       fmt::format("run the compiler: {}: {}", run.exit.to_string(), printable(run.errors, 1000)));
 }
