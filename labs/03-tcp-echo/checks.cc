@@ -600,16 +600,21 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
   }
   expect(least <= 2, "at most twice the processor time that the reference uses", fmt::format("{:.1f} times as much", least));
 
-  step("100 messages one after another: the quickest answer takes less than 2 ms");
+  step("100 messages one after another: a quarter of the answers take less than 5 ms");
   likely_mistake("The server lets time pass before it answers: a sleep, or a wait with a time limit, in its loop.");
   const std::vector<TcpPeer> one = connect_many(server, server.at(port), 1);
-  auto quickest = std::chrono::nanoseconds::max();
+  const auto start = Clock::now();
+  std::vector<std::chrono::nanoseconds> times;
   for (int i = 0; i < 100; ++i) {
     const auto begin = Clock::now();
     expect(make_round_trips(one, 1), "every message comes back", "some did not");
-    quickest = std::min<std::chrono::nanoseconds>(quickest, Clock::now() - begin);
+    times.push_back(Clock::now() - begin);
   }
-  expect(quickest < 2ms, "an answer at once", fmt::format("the quickest took {:.1f} ms", static_cast<double>(quickest / 1us) / 1000));
+  // The quickest alone says little: it may have met a napping server just as it woke up.
+  std::ranges::sort(times);
+  const auto quick = times[times.size() / 4];
+  expect_time(quick, 0ns, 5ms, machine_delay(start, program), "answers at once",
+              fmt::format("three quarters of them took {:.1f} ms and longer", static_cast<double>(quick / 1us) / 1000));
 }
 
 TEST_F(TcpEcho, idle_server_uses_no_processor) {
