@@ -603,7 +603,6 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
   step("100 messages one after another: a quarter of the answers take less than 5 ms");
   likely_mistake("The server lets time pass before it answers: a sleep, or a wait with a time limit, in its loop.");
   const std::vector<TcpPeer> one = connect_many(server, server.at(port), 1);
-  const auto start = Clock::now();
   std::vector<std::chrono::nanoseconds> times;
   for (int i = 0; i < 100; ++i) {
     const auto begin = Clock::now();
@@ -613,8 +612,8 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
   // The quickest alone says little: it may have met a napping server just as it woke up.
   std::ranges::sort(times);
   const auto quick = times[times.size() / 4];
-  expect_time(quick, 0ns, 5ms, machine_delay(start, program), "answers at once",
-              fmt::format("three quarters of them took {:.1f} ms and longer", static_cast<double>(quick / 1us) / 1000));
+  expect(quick < 5ms, "answers at once",
+         fmt::format("three quarters of them took {:.1f} ms and longer", static_cast<double>(quick / 1us) / 1000));
 }
 
 TEST_F(TcpEcho, idle_server_uses_no_processor) {
