@@ -82,7 +82,7 @@ TEST_F(Faults, late_interruption_uses_most_of_the_time_up) {
   const auto exit = process.wait(patience());
   ASSERT_TRUE(exit.has_value());
   EXPECT_THAT(process.standard_output(), HasSubstr("poll EINTR\n"));
-  EXPECT_GE(exit->time - begin, 875ms) << "it polls with a limit of 1 s for something that is there already";
+  EXPECT_GE(exit->time - begin, 875ms) << "it polls with a limit of 1 s";
 }
 
 TEST_F(Faults, call_that_is_not_watched_cannot_be_struck) {

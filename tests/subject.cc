@@ -432,7 +432,7 @@ int calls(const Words& words) {
   say("bind", bind(tcp, name, sizeof address));
   say("listen", listen(tcp, 5));
   say("connect", connect(fd, name, sizeof address));
-  pollfd event{fd, POLLOUT, 0};
+  pollfd event{fd, POLLIN, 0};
   say("poll", poll(&event, 1, 1000));
   say("close", close(tcp));
   return 0;

@@ -79,7 +79,7 @@ void SystemCallBorder::answer(const seccomp_notif& made) {
 }
 
 void SystemCallBorder::fail(const seccomp_notif& made, const Fault& fault) {
-  const auto held = fault.late ? time_limit_of(made.data) * 7 / 8 : std::chrono::milliseconds(0);
+  const auto held = fault.late ? wait_for_input(made) * 7 / 8 : std::chrono::milliseconds(0);
   if (held.count() == 0) return respond(made, 0, fault.error);
   held_.push_back({made, fault.error, Clock::now() + held});
 }

@@ -37,10 +37,10 @@ struct Fault {
 Fault fail_with(Call call, int error);
 Fault interrupt(Call call);
 
-/// A `wait` with a time limit is interrupted when most of that has passed, and until then hears of nothing.
-/// Whoever then waits for the whole limit again waits for too long. Calls that keep their limit in memory
-/// (select, ppoll), where the kernel tells what is left of it, are interrupted at once, and so are those
-/// without a limit.
+/// A poll(2) for input with a time limit is interrupted when most of that has passed, and until then hears of
+/// nothing. Whoever then waits for the whole limit again waits for too long. Others are interrupted at once:
+/// select and ppoll keep their limit in memory, where the kernel tells what is left of it; and one that waits
+/// for room to send need not wait at all, so the grader must not make it.
 Fault interrupt_late(Call call);
 
 /// A `send` or `receive` on a stream socket moves at most this many bytes and returns how many. What is left

@@ -1,12 +1,14 @@
 #include "grader/program/stream_call.hh"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstddef>
@@ -168,6 +170,21 @@ bool is_socket(pid_t thread, int number) {
   char target[16];
   const ssize_t size = readlink(path.c_str(), target, sizeof target);
   return size > 0 && std::string_view(target, static_cast<std::size_t>(size)).starts_with("socket:");
+}
+
+std::chrono::milliseconds wait_for_input([[maybe_unused]] const seccomp_notif& made) {
+#ifdef SYS_poll  // some processors have ppoll alone
+  std::array<pollfd, 16> watched;
+  const std::uint64_t count = made.data.args[1];
+  if (made.data.nr != SYS_poll || count > watched.size()) return {};
+  if (!read_memory(static_cast<pid_t>(made.pid), made.data.args[0], watched.data(), count * sizeof(pollfd)))
+    return {};
+  const auto first = watched.begin(), last = first + static_cast<std::ptrdiff_t>(count);
+  if (std::any_of(first, last, [](const pollfd& one) { return (one.events & POLLOUT) != 0; })) return {};
+  return std::chrono::milliseconds(std::max(static_cast<int>(made.data.args[2]), 0));
+#else
+  return {};
+#endif
 }
 
 bool signal_waits_for(pid_t thread) {

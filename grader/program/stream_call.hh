@@ -56,6 +56,10 @@ class StreamCall {
 /// Whether a descriptor of the process (or thread) is a socket.
 bool is_socket(pid_t thread, int number);
 
+/// How long a poll(2) that waits for input alone is to wait at most. Zero for all other calls, and for one
+/// that waits for ever.
+std::chrono::milliseconds wait_for_input(const seccomp_notif& made);
+
 /// Whether a signal waits for the thread to come back from its call.
 bool signal_waits_for(pid_t thread);
 

@@ -150,12 +150,4 @@ std::optional<Call> call_of(int syscall_number) {
   return found->call;
 }
 
-std::chrono::milliseconds time_limit_of(const seccomp_data& call) {
-  int limit = 0;
-  if (call.nr == SCMP_SYS(poll)) limit = static_cast<int>(call.args[2]);
-  if (call.nr == SCMP_SYS(epoll_wait) || call.nr == SCMP_SYS(epoll_pwait))
-    limit = static_cast<int>(call.args[3]);
-  return std::chrono::milliseconds(std::max(limit, 0));
-}
-
 }  // namespace wirelab

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <linux/filter.h>
-#include <linux/seccomp.h>
 
-#include <chrono>
 #include <optional>
 #include <vector>
 
@@ -18,9 +16,5 @@ std::vector<sock_filter> make_syscall_filter(const std::vector<Call>& watched);
 
 /// Which kind of call a system call number is; empty for one that is never watched.
 std::optional<Call> call_of(int syscall_number);
-
-/// How long a call waits at most, where that is among its arguments (poll, epoll_wait); zero for all others,
-/// and for those that wait for ever.
-std::chrono::milliseconds time_limit_of(const seccomp_data& call);
 
 }  // namespace wirelab
