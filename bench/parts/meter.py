@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 
@@ -53,24 +54,46 @@ def high_water(pid: int) -> int:
     return 0
 
 
+def wait_for(pid: int) -> int:
+    """The exit status of that process. Those that come to us as orphans meanwhile are taken, too."""
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == pid:
+            return os.waitstatus_to_exitcode(status)
+
+
+class MemoryWatch(threading.Thread):
+    """Reads a process's high-water mark until it has ended."""
+
+    def __init__(self, pid: int):
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.peak = 0
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.02):
+            self.peak = max(self.peak, high_water(self.pid))
+
+
 def spend(command: list, folder=None, watch_memory: bool = False) -> Cost:
     """Runs a command to its end, its output going into a file as that of a script would."""
     become_reaper()
     reap_all()
     before = children_cpu()
-    peak = 0
     with open(os.devnull, "rb") as nothing, tempfile.TemporaryFile() as output:
         start = time.monotonic()
         process = subprocess.Popen([str(word) for word in command], cwd=folder, stdin=nothing, stdout=output, stderr=output)
-        while watch_memory and process.poll() is None:
-            peak = max(peak, high_water(process.pid))
-            time.sleep(0.02)
-        process.wait()
+        watch = MemoryWatch(process.pid)
+        if watch_memory:
+            watch.start()
+        process.returncode = wait_for(process.pid)
         wall = time.monotonic() - start
+        watch.over.set()
         reap_all()
         output.seek(0)
         text = output.read().decode(errors="replace")
-    return Cost(wall, children_cpu() - before, peak, process.returncode, text)
+    return Cost(wall, children_cpu() - before, watch.peak, process.returncode, text)
 
 
 def must(cost: Cost, what: str, allowed=(0,)) -> Cost:
