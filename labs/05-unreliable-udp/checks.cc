@@ -361,7 +361,7 @@ TEST_F(UnreliableUdp, every_try_carries_the_same_request) {
 }
 
 TEST_F(UnreliableUdp, lost_request_is_recovered) {
-  const auto losses = static_cast<unsigned>(random.number(1, 3));
+  constexpr unsigned losses = 3;  // then a wait of 0.8 s follows, long enough to tell who listens and who sleeps
   wire.rule(drop_first(request, losses));
   start_server({"--drop", "0"});
   Program& program = start_client();
@@ -376,7 +376,7 @@ TEST_F(UnreliableUdp, lost_request_is_recovered) {
       "answer, and for the end of the time only if none comes.");
   step("the client ends as soon as the answer has come");
   const auto late = program.process().exit()->time - answers.front().arrived.value();
-  expect_time(late, -patience, 120ms, machine_delay(answers.front().time, program), "an end soon after the answer came",
+  expect_time(late, -patience, 700ms, machine_delay(answers.front().time, program), "an end soon after the answer came",
               fmt::format("the client ended {} ms after it", late / 1ms));
 }
 
