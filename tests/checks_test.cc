@@ -70,9 +70,10 @@ class TemporaryFolder {
 
 TEST(Runner, gives_one_verdict_for_each_check_however_it_ends) {
   const auto [verdicts, status] = run_sample("--only '[!h]*'");  // all but `hangs`
-  EXPECT_EQ(verdicts.size(), 8u);
+  EXPECT_EQ(verdicts.size(), 9u);
   EXPECT_EQ(status, 1);
   EXPECT_EQ(verdicts.at("passes").outcome, Outcome::passed);
+  EXPECT_EQ(verdicts.at("gives_the_program_files").outcome, Outcome::passed);
   EXPECT_EQ(verdicts.at("fails_an_expectation").outcome, Outcome::failed);
   EXPECT_EQ(verdicts.at("fails_a_plain_assertion").outcome, Outcome::failed);
   EXPECT_THAT(verdicts.at("fails_a_plain_assertion").actual, HasSubstr("1 + 1"));

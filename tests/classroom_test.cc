@@ -29,7 +29,7 @@
 #include "grader/classroom/judge.hh"
 #include "grader/classroom/limits.hh"
 #include "grader/course/builder.hh"
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace {

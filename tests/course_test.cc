@@ -8,7 +8,7 @@
 #include "grader/course/build_cache.hh"
 #include "grader/course/builder.hh"
 #include "grader/course/check_run.hh"
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 #include "grader/course/holes.hh"
 #include "grader/course/machine.hh"
 #include "grader/course/manifest.hh"

@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "common/error.hh"
+#include "grader/network/checksum.hh"
 
 namespace wirelab {
 namespace {
@@ -370,6 +371,32 @@ TEST(Addresses, several_on_one_host_are_usable_and_wrong_ones_are_named) {
   EXPECT_THROW(InterfaceAddress::parse("10.0.0.1"), std::invalid_argument);
   EXPECT_THROW(InterfaceAddress::parse("10.0.0.1/33"), std::invalid_argument);
   EXPECT_THROW(InterfaceAddress::parse("10.0.0.300/8"), std::invalid_argument);
+}
+
+TEST_F(TwoHosts, checksums_of_the_kernel_are_right_and_a_flipped_bit_is_told) {
+  send("odd");
+  ASSERT_TRUE(wire.wait_for(udp, 1, Clock::now() + patience));
+  const CapturedFrame sent = wire.frames(udp).front();
+  EXPECT_EQ(checksum_trouble(sent.frame.bytes()), "");
+  Bytes flipped(sent.frame.bytes().begin(), sent.frame.bytes().end());
+  flipped.back() ^= std::byte{1};
+  EXPECT_THAT(checksum_trouble(flipped), HasSubstr("the UDP checksum is 0x"));
+  flipped = Bytes(sent.frame.bytes().begin(), sent.frame.bytes().end());
+  flipped[14 + 8] ^= std::byte{1};  // time to live
+  EXPECT_THAT(checksum_trouble(flipped), HasSubstr("the IP header checksum is 0x"));
+  flipped.resize(14 + 20 + 4);
+  EXPECT_NE(checksum_trouble(flipped), "");
+}
+
+TEST_F(TwoHosts, headers_tell_lengths_and_hardware_addresses) {
+  send("hello");
+  ASSERT_TRUE(wire.wait_for(udp, 1, Clock::now() + patience));
+  const Headers is = wire.frames(udp).front().frame.headers();
+  EXPECT_EQ(is.header_length, 20);
+  EXPECT_EQ(is.total_length, 20 + 8 + 5);
+  EXPECT_FALSE(is.more_fragments);
+  EXPECT_EQ(is.source_mac[0], 0x02);
+  EXPECT_NE(is.source_mac, is.destination_mac);
 }
 
 TEST(Frames, what_cannot_be_decoded_is_other_and_never_throws) {

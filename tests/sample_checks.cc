@@ -28,6 +28,11 @@ TEST_F(Sample, passes) {
   (void)to.expect_datagram();
 }
 
+TEST_F(Sample, gives_the_program_files) {
+  const std::string content("of every kind\0\xff\n", 16);
+  run(client, {"/given/file"}, {.files = {{"/given/file", content}}}).expect_output(content);
+}
+
 TEST_F(Sample, fails_an_expectation) {
   Program& program = run(client, {}, {.input = "\x1b[31mred\xff"});
   likely_mistake("the wrong colour");

@@ -5,11 +5,13 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 
 #include "common/error.hh"
 #include "grader/checks/evidence.hh"
 #include "grader/checks/runner.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace {
@@ -103,6 +105,13 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
                 .bare = how.bare,
                 .raw_sockets = how.raw_sockets};
   launch.command.insert(launch.command.end(), arguments.begin(), arguments.end());
+  std::optional<TemporaryFolder> given;  // needed until the sandbox is built
+  if (!how.files.empty()) given.emplace(std::filesystem::temp_directory_path());
+  for (const auto& [path, bytes] : how.files) {
+    const auto outside = given->path() / std::to_string(launch.binds.size());
+    write_file(outside, bytes);
+    launch.binds.push_back({.outside = outside, .inside = path});
+  }
   const std::string shown = subject.shown() + " " + join(arguments);
   story_.step(host.name() + ": start `" + shown + "`");
   return programs_.emplace_back(story_, host, shown, Process::start(host, std::move(launch)));

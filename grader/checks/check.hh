@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct Circumstances {
   Limits limits;
   bool raw_sockets = false;
   bool bare = false;                  ///< nothing of the machine's files is there but the program itself
+  std::map<std::string, std::string> files;  ///< what the program can read besides, by absolute path; `/etc/hosts`
+                                             ///< gives hosts names
 };
 
 /// The fixture of every check, and the entrance to `grader/checks/`.

@@ -44,9 +44,8 @@ bool means_gone(int error) {
   return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == EHOSTUNREACH;
 }
 
-Descriptor bound_socket(const Host& host, int type, std::uint16_t port) {
+Descriptor bound_socket(const Host& host, int type, const Address& here) {
   const auto inside = host.visit();
-  const Address here = host.at(port);
   Descriptor fd(must(socket(here.family(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
   if (type == SOCK_STREAM) set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   must(bind(fd.get(), here.data(), *here.size()), "bind", here.to_string());
@@ -231,9 +230,12 @@ void TcpPeer::close() {
 }
 
 TcpListener::TcpListener(Story& story, const Host& host, std::uint16_t port, int receive_buffer)
+    : TcpListener(story, host, host.at(port), receive_buffer) {}
+
+TcpListener::TcpListener(Story& story, const Host& host, const Address& at, int receive_buffer)
     : story_(story),
       name_(host.name()),
-      fd_(bound_socket(host, SOCK_STREAM, port)),
+      fd_(bound_socket(host, SOCK_STREAM, at)),
       address_(local_address(fd_.get())) {
   if (receive_buffer > 0) set_option(fd_.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer);
   must(listen(fd_.get(), 128), "listen", address_.to_string());
@@ -254,10 +256,12 @@ bool TcpListener::has_connection(std::chrono::nanoseconds within) const {
   return poll_until(fd_.get(), POLLIN, Clock::now() + within);
 }
 
-UdpPeer::UdpPeer(Story& story, const Host& host, std::uint16_t port)
+UdpPeer::UdpPeer(Story& story, const Host& host, std::uint16_t port) : UdpPeer(story, host, host.at(port)) {}
+
+UdpPeer::UdpPeer(Story& story, const Host& host, const Address& at)
     : story_(story),
       name_(host.name()),
-      fd_(bound_socket(host, SOCK_DGRAM, port)),
+      fd_(bound_socket(host, SOCK_DGRAM, at)),
       local_(local_address(fd_.get())) {}
 
 void UdpPeer::send(std::string_view bytes, const Address& to) {

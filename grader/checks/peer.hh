@@ -77,6 +77,9 @@ class TcpListener {
   /// listening, so that connections begin with a small window.
   TcpListener(Story& story, const Host& host, std::uint16_t port, int receive_buffer = 0);
 
+  /// The same on one of the host's other addresses.
+  TcpListener(Story& story, const Host& host, const Address& at, int receive_buffer = 0);
+
   /// Waits for a connection. Fails the check when none comes.
   TcpPeer accept();
 
@@ -104,6 +107,9 @@ class UdpPeer {
 
   /// Bound to the host's first address; port 0 lets the kernel choose.
   UdpPeer(Story& story, const Host& host, std::uint16_t port);
+
+  /// Bound to one of the host's other addresses.
+  UdpPeer(Story& story, const Host& host, const Address& at);
 
   void send(std::string_view bytes, const Address& to);
 

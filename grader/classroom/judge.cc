@@ -7,7 +7,7 @@
 #include <functional>
 #include <iterator>
 
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 #include "grader/report/explanation.hh"
 
 namespace wirelab {

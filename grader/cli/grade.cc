@@ -19,7 +19,7 @@
 #include "grader/classroom/judge.hh"
 #include "grader/cli/commands.hh"
 #include "grader/course/check_run.hh"
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 #include "grader/course/machine.hh"
 
 namespace wirelab {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 

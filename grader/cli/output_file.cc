@@ -5,7 +5,7 @@
 
 #include "common/descriptor.hh"
 #include "common/error.hh"
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace {

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "grader/cli/commands.hh"
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 int show_check(Session& session, const ShowRequest& request) {

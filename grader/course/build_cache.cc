@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace fs = std::filesystem;

@@ -11,7 +11,7 @@
 #include "common/error.hh"
 #include "grader/checks/verdict.hh"
 #include "grader/course/build_cache.hh"
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 #include "grader/program/sandboxed_run.hh"
 
 // How a program is built. Everything that goes in is read first, and copied into a working folder: what is

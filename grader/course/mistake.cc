@@ -12,7 +12,7 @@
 #include <stdexcept>
 
 #include "common/error.hh"
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace fs = std::filesystem;

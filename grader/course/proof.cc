@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "grader/course/check_run.hh"
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 #include "grader/course/holes.hh"
 #include "grader/course/mistake.hh"
 

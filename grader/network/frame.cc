@@ -3,10 +3,22 @@
 #include <fmt/format.h>
 #include <tins/tins.h>
 
+#include <algorithm>
+
 namespace wirelab {
 namespace {
 
 Address with_port(const std::string& host, std::uint16_t port) { return Address::numeric(host, port); }
+
+void read_options(const Tins::TCP& tcp, Headers& into) {
+  if (const auto* option = tcp.search_option(Tins::TCP::MSS); option && option->data_size() == 2) {
+    into.maximum_segment_size =
+        static_cast<std::uint16_t>(option->data_ptr()[0] << 8 | option->data_ptr()[1]);
+  }
+  if (const auto* option = tcp.search_option(Tins::TCP::WSCALE); option && option->data_size() == 1) {
+    into.window_scale = option->data_ptr()[0];
+  }
+}
 
 /// Where the headers inside an IP packet are read: fills in all but the IP addresses' hosts.
 void read_transport(const Tins::PDU& ip, Headers& into) {
@@ -19,6 +31,7 @@ void read_transport(const Tins::PDU& ip, Headers& into) {
     into.sequence = tcp->seq();
     into.acknowledgment = tcp->ack_seq();
     into.window = tcp->window();
+    read_options(*tcp, into);
   } else if (const auto* udp = ip.find_pdu<Tins::UDP>()) {
     into.protocol = Headers::Protocol::udp;
     source_port = udp->sport();
@@ -29,12 +42,15 @@ void read_transport(const Tins::PDU& ip, Headers& into) {
     into.code = icmp->code();
     into.identifier = icmp->id();
     into.sequence_number = icmp->sequence();
+    if (into.type == 3 && into.code == 4) into.next_hop_mtu = icmp->mtu();
   } else if (const auto* icmp6 = ip.find_pdu<Tins::ICMPv6>()) {
     into.protocol = Headers::Protocol::icmpv6;
     into.type = static_cast<std::uint8_t>(icmp6->type());
     into.code = icmp6->code();
     into.identifier = icmp6->identifier();
     into.sequence_number = icmp6->sequence();
+    if (into.type == 2)
+      into.next_hop_mtu = static_cast<std::uint32_t>(icmp6->identifier()) << 16 | icmp6->sequence();
   }
   into.source = into.source.with_port(source_port);
   into.destination = into.destination.with_port(destination_port);
@@ -120,6 +136,8 @@ Headers decode(std::span<const std::byte> frame) {
   try {
     const Tins::EthernetII ethernet(reinterpret_cast<const std::uint8_t*>(frame.data()),
                                     static_cast<std::uint32_t>(frame.size()));
+    std::ranges::copy(ethernet.src_addr(), result.source_mac.begin());
+    std::ranges::copy(ethernet.dst_addr(), result.destination_mac.begin());
     if (ethernet.find_pdu<Tins::ARP>() != nullptr) {
       result.protocol = Headers::Protocol::arp;
     } else if (const auto* ip = ethernet.find_pdu<Tins::IP>()) {
@@ -128,6 +146,11 @@ Headers decode(std::span<const std::byte> frame) {
       result.ttl = ip->ttl();
       result.dont_fragment = (ip->flags() & Tins::IP::DONT_FRAGMENT) != 0;
       result.fragment = ip->is_fragmented();
+      result.more_fragments = (ip->flags() & Tins::IP::MORE_FRAGMENTS) != 0;
+      result.fragment_offset = static_cast<std::uint16_t>(8 * ip->fragment_offset());
+      result.header_length = static_cast<std::uint16_t>(4 * ip->head_len());
+      result.total_length = ip->tot_len();
+      result.identification = ip->id();
       read_transport(*ip, result);
     } else if (const auto* ip6 = ethernet.find_pdu<Tins::IPv6>()) {
       result.source = with_port(ip6->src_addr().to_string(), 0);

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,18 +28,27 @@ inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ac
 struct Headers {
   enum class Protocol { other, arp, icmp, icmpv6, udp, tcp };
   Protocol protocol = Protocol::other;
+  std::array<std::uint8_t, 6> source_mac{}, destination_mac{};
   Address source;  ///< with port where the protocol has ports; AF_UNSPEC when there is no IP header
   Address destination;
   std::uint8_t ttl = 0;  ///< or hop limit
   bool dont_fragment = false;
-  bool fragment = false;             ///< a fragment other than the first, or a first that is not the whole
-  std::uint8_t flags = 0;            ///< TCP: see tcp_flag
-  std::uint32_t sequence = 0;        ///< TCP
-  std::uint32_t acknowledgment = 0;  ///< TCP
-  std::uint16_t window = 0;          ///< TCP, as in the header (not scaled)
-  std::uint8_t type = 0, code = 0;   ///< ICMP
-  std::uint16_t identifier = 0, sequence_number = 0;  ///< ICMP echo
-  std::string payload;                                ///< bytes after the last header
+  bool fragment = false;              ///< a fragment other than the first, or a first that is not the whole
+  bool more_fragments = false;        ///< IPv4
+  std::uint16_t fragment_offset = 0;  ///< IPv4, bytes
+  std::uint16_t header_length = 0;    ///< IPv4, bytes
+  std::uint16_t total_length = 0;     ///< IPv4, bytes, as the header says
+  std::uint16_t identification = 0;   ///< IPv4
+  std::uint8_t flags = 0;             ///< TCP: see tcp_flag
+  std::uint32_t sequence = 0;         ///< TCP
+  std::uint32_t acknowledgment = 0;   ///< TCP
+  std::uint16_t window = 0;           ///< TCP, as in the header (not scaled)
+  std::optional<std::uint16_t> maximum_segment_size{};  ///< TCP option
+  std::optional<std::uint8_t> window_scale{};           ///< TCP option
+  std::uint8_t type = 0, code = 0;                      ///< ICMP
+  std::uint16_t identifier = 0, sequence_number = 0;    ///< ICMP echo
+  std::uint32_t next_hop_mtu = 0;  ///< ICMP "fragmentation needed", ICMPv6 "packet too big"; bytes
+  std::string payload;             ///< bytes after the last header
 };
 
 /// An Ethernet frame. Headers are decoded once, when somebody first asks. Copies share the decoded headers.

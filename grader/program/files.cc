@@ -1,4 +1,4 @@
-#include "grader/course/files.hh"
+#include "grader/program/files.hh"
 
 #include <fcntl.h>
 #include <fmt/format.h>
