@@ -92,6 +92,18 @@ TEST_F(Faults, call_that_is_not_watched_cannot_be_struck) {
   EXPECT_THROW(shorten(Call::send, 0), std::invalid_argument);
 }
 
+TEST_F(Faults, faults_armed_beforehand_strike_the_first_call) {
+  Launch launch = watching({Call::accept}, {"echo", "1060", "recv"});
+  launch.faults = {interrupt(Call::send)};
+  EXPECT_THROW(start(launch), std::logic_error);
+  launch.faults = {fail_with(Call::accept, ECONNABORTED)};
+  Process process = start(launch);
+  EXPECT_EQ(exchange(connect_to(1060), "hello"), "hello");
+  ASSERT_TRUE(process.wait(patience()).has_value());
+  EXPECT_THAT(process.standard_output(), HasSubstr("accept ECONNABORTED\n"));
+  EXPECT_EQ(process.struck(Call::accept), 1u);
+}
+
 TEST_F(Faults, faults_wait_for_their_turn_and_end) {
   Process process = start(watching({Call::accept}, {"echo", "1060", "recv"}));
   process.inject(fail_with(Call::accept, ECONNABORTED).repeated(2));

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/error.hh"
+#include "grader/checks/compare.hh"
 #include "grader/checks/evidence.hh"
 #include "grader/checks/runner.hh"
 #include "grader/program/files.hh"
@@ -102,6 +103,7 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
                 .input = std::move(how.input),
                 .limits = how.limits,
                 .watched = std::move(how.watched),
+                .faults = std::move(how.faults),
                 .bare = how.bare,
                 .raw_sockets = how.raw_sockets};
   launch.command.insert(launch.command.end(), arguments.begin(), arguments.end());
@@ -114,6 +116,7 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
   }
   const std::string shown = subject.shown() + " " + join(arguments);
   story_.step(host.name() + ": start `" + shown + "`");
+  for (const Fault& fault : launch.faults) story_.step(host.name() + ": " + describe(fault));
   return programs_.emplace_back(story_, host, shown, Process::start(host, std::move(launch)));
 }
 

@@ -24,6 +24,7 @@ namespace wirelab {
 struct Circumstances {
   std::optional<std::string> input;   ///< all of standard input; without it standard input stays open for `type`
   std::vector<Call> watched;          ///< the system calls that faults will strike
+  std::vector<Fault> faults = {};     ///< armed before the program starts, for calls that it may make only once
   Limits limits;
   bool raw_sockets = false;
   bool bare = false;                  ///< nothing of the machine's files is there but the program itself

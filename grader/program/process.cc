@@ -14,9 +14,18 @@
 
 namespace wirelab {
 
+namespace {
+
+void require_watched(const std::vector<Call>& watched, const Fault& fault) {
+  if (std::ranges::count(watched, fault.call) > 0) return;
+  throw std::logic_error("fault: " + std::string(to_string(fault.call)) + " is not among the calls watched");
+}
+
+}  // namespace
+
 struct Process::State {
-  State(Confinement confinement, std::vector<Call> calls)
-      : watched(std::move(calls)), supervisor(std::move(confinement)) {}
+  State(Confinement confinement, std::vector<Call> calls, const std::vector<Fault>& faults)
+      : watched(std::move(calls)), supervisor(std::move(confinement), -1, faults) {}
   std::vector<Call> watched;
   Supervisor supervisor;
 };
@@ -41,7 +50,8 @@ Process Process::start(const NetworkNamespace& network, const std::string& hostn
   confinement.watched = launch.watched;
   confinement.raw_sockets = launch.raw_sockets;
   confinement.network = &network;
-  Process process(std::make_unique<State>(std::move(confinement), std::move(launch.watched)));
+  for (const Fault& fault : launch.faults) require_watched(launch.watched, fault);
+  Process process(std::make_unique<State>(std::move(confinement), std::move(launch.watched), launch.faults));
   if (launch.input) {
     process.write_input(*launch.input);
     process.close_input();
@@ -89,10 +99,7 @@ void Process::resume() { state_->supervisor.resume(); }
 void Process::kill() { state_->supervisor.kill(); }
 
 void Process::inject(const Fault& fault) {
-  if (std::ranges::count(state_->watched, fault.call) == 0) {
-    throw std::logic_error("fault: " + std::string(to_string(fault.call)) +
-                           " is not among the calls watched");
-  }
+  require_watched(state_->watched, fault);
   state_->supervisor.faults().arm(fault);
 }
 

@@ -28,6 +28,7 @@ struct Launch {
   std::optional<std::string> input;  ///< the whole of standard input; without it, `write_input` feeds it
   Limits limits;
   std::vector<Call> watched;  ///< the calls that faults may strike later; costs about 3 us each time
+  std::vector<Fault> faults;  ///< armed before the program makes its first call; theirs must be watched, too
   bool bare = false;          ///< without the system's own files: see Sandbox
   bool raw_sockets = false;   ///< may open raw and packet sockets in its host
 };

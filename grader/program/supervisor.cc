@@ -46,7 +46,7 @@ double seconds_of(const timeval& time) {
 
 }  // namespace
 
-Supervisor::Supervisor(Confinement confinement, int input_fd)
+Supervisor::Supervisor(Confinement confinement, int input_fd, const std::vector<Fault>& faults)
     : most_output_(confinement.limits.output),
       most_cpu_(confinement.limits.cpu),
       wake_(must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
@@ -60,6 +60,7 @@ Supervisor::Supervisor(Confinement confinement, int input_fd)
   for (const Descriptor* fd : {&input_, &output_pipe_, &errors_pipe_}) {
     if (*fd) never_block(*fd);
   }
+  for (const Fault& fault : faults) faults_.arm(fault);
   if (confined_.listener) border_.emplace(std::move(confined_.listener), faults_);
   command(confined_, Command::go);
   thread_ = std::thread([this] { run(); });

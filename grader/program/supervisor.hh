@@ -27,8 +27,9 @@ namespace wirelab {
 class Supervisor {
  public:
   /// Starts the program (Confinement::standard is filled in here). With an `input_fd` that is its standard
-  /// input; otherwise `write_input` feeds it. Throws as `confine` does.
-  explicit Supervisor(Confinement confinement, int input_fd = -1);
+  /// input; otherwise `write_input` feeds it. The faults are armed before the program makes its first call.
+  /// Throws as `confine` does.
+  explicit Supervisor(Confinement confinement, int input_fd = -1, const std::vector<Fault>& faults = {});
 
   /// Ends the program and all its children.
   ~Supervisor();
