@@ -198,6 +198,39 @@ TEST_F(TwoHosts, rules_are_asked_in_order_and_a_guard_takes_its_rule_away_again)
   EXPECT_EQ(at.receive(50ms), std::nullopt);
 }
 
+/// A connection from the server to port 4000 of the client, where nobody listens; not waited for.
+Descriptor knock(const Host& server, const Address& to) {
+  const auto inside = server.visit();
+  Descriptor fd(must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  (void)connect(fd.get(), to.data(), *to.size());
+  return fd;
+}
+
+TEST_F(TwoHosts, a_hushed_host_sends_no_resets_and_raw_sockets_hear_every_segment) {
+  (void)knock(server, client.at(4000));
+  EXPECT_TRUE(wire.wait_for(rst.from(client), 1, Clock::now() + patience));
+
+  client.hush_tcp();
+  Descriptor raw;
+  {
+    const auto inside = client.visit();
+    raw.reset(must(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP), "socket"));
+  }
+  const Descriptor knocking = knock(server, client.at(4000));
+  pollfd ready{raw.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&ready, 1, 2000), 1);
+  const sockaddr_in bound_to = *reinterpret_cast<const sockaddr_in*>(client.at(0).data());
+  EXPECT_EQ(bind(raw.get(), reinterpret_cast<const sockaddr*>(&bound_to), sizeof bound_to), 0);
+  const Address there = server.at(0);
+  std::string segment(20, 'x');
+  segment[12] = 5 << 4;  // words of header: the least that a decoder takes for TCP
+  EXPECT_EQ(sendto(raw.get(), segment.data(), segment.size(), 0, there.data(), *there.size()), 20);
+  EXPECT_TRUE(wire.wait_for(tcp.from(client.at(0)), 2, Clock::now() + patience));
+  send("the host's other protocols work as ever");
+  EXPECT_TRUE(at.receive());
+  EXPECT_EQ(wire.count(rst.from(client)), 1u);
+}
+
 TEST_F(TwoHosts, through_a_cut_cable_nothing_comes_and_afterwards_it_does) {
   {
     const auto guard = wire.impair(cut());

@@ -125,6 +125,14 @@ Host& Host::forward() {
   return *this;
 }
 
+Host& Host::hush_tcp() {
+  if (interfaces_ != 1) throw std::logic_error("host " + name_ + ": not plugged in, or more than once");
+  for (const Address& address : addresses_) {
+    if (address.family() == AF_INET) netlink_.treat_as_broadcast("eth0", address);
+  }
+  return *this;
+}
+
 Host& Host::sysctl(const std::string& name, const std::string& value) {
   const auto inside = visit();
   write_sysctl(name, value);

@@ -59,6 +59,17 @@ class Host {
   /// Passes on packets that are for others: what makes a host a router.
   Host& forward();
 
+  /// From now on the kernel's own TCP says nothing on this host: above all it sends no RST to segments of
+  /// connections that it does not know, because a program speaks TCP over a raw socket. Raw and packet
+  /// sockets send and receive as before. For the IPv4 addresses of a host with one cable, after it was
+  /// plugged in.
+  ///
+  /// How: the kernel is told that the addresses are broadcast addresses. Segments to those are not to be
+  /// answered (RFC 1122, section 4.2.3.10): tcp_v4_send_reset in Linux's net/ipv4/tcp_ipv4.c first looks
+  /// whether its route is of type RTN_LOCAL. Nothing need be dropped on the cable: an RST seen there is the
+  /// program's.
+  Host& hush_tcp();
+
   /// Sets a variable under /proc/sys/net for this host: `sysctl("ipv4/ip_default_ttl", "3")`.
   Host& sysctl(const std::string& name, const std::string& value);
 

@@ -126,6 +126,28 @@ void Netlink::wait_until_local(const Address& address) {
   throw std::runtime_error("add address " + address.host() + ": it does not become usable");
 }
 
+void Netlink::treat_as_broadcast(const std::string& interface, const Address& address) {
+  const std::string text = address.host() + "/32";
+  const auto entry = [&](unsigned char type, unsigned char scope) {
+    Route route(rtnl_route_alloc());
+    const Raw to = parse(text, AF_INET);
+    rtnl_route_set_table(route.get(), RT_TABLE_LOCAL);
+    rtnl_route_set_type(route.get(), type);
+    rtnl_route_set_scope(route.get(), scope);
+    rtnl_route_set_protocol(route.get(), RTPROT_KERNEL);  // as the entry that came with the address
+    check(rtnl_route_set_dst(route.get(), to.get()), "set destination", text);
+    rtnl_nexthop* hop = rtnl_route_nh_alloc();  // owned by the route from here on
+    rtnl_route_nh_set_ifindex(hop, index_of(interface));
+    rtnl_route_add_nexthop(route.get(), hop);
+    return route;
+  };
+  // First the new one: an address without either would be unreachable for a moment.
+  check(rtnl_route_add(socket_.get(), entry(RTN_BROADCAST, RT_SCOPE_LINK).get(), NLM_F_CREATE | NLM_F_APPEND),
+        "add broadcast route", text);
+  check(rtnl_route_delete(socket_.get(), entry(RTN_LOCAL, RT_SCOPE_HOST).get(), 0), "delete local route",
+        text);
+}
+
 void Netlink::add_neighbour(const std::string& interface, const Address& address,
                             const std::array<std::uint8_t, 6>& mac) {
   const Neighbour neighbour(rtnl_neigh_alloc());

@@ -35,6 +35,10 @@ class Netlink {
   /// Returns when packets to the address are accepted.
   void add_address(const std::string& interface, const InterfaceAddress& address);
 
+  /// Turns the entry "this address is ours" (RTN_LOCAL) of the local table into "this one is a broadcast
+  /// address of ours" (RTN_BROADCAST). IPv4 only.
+  void treat_as_broadcast(const std::string& interface, const Address& address);
+
   /// Makes it known for good which hardware address a neighbour has, so that nobody need ask for it.
   void add_neighbour(const std::string& interface, const Address& address,
                      const std::array<std::uint8_t, 6>& mac);
