@@ -64,6 +64,14 @@ function(json_list output)
 endfunction()
 json_list(compile_json ${student_flags} ${use_prelude})
 json_list(link_json ${student_link_flags})
+
+# `wirelab prove` also compiles the solutions with sanitizers: by the project's own compiler, whose packages hold the
+# sanitizers' libraries, and not statically, which they do not allow.
+set(sanitized_flags -std=c++20 -O1 -g -pthread -D_GLIBCXX_ASSERTIONS -I${course_root} -include ${prelude}
+  -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -w)
+json_list(sanitized_compile_json ${sanitized_flags})
+json_list(sanitized_link_json -pthread -fsanitize=address,undefined)
+
 get_target_property(strict_flags wirelab_flags INTERFACE_COMPILE_OPTIONS)
 list(FILTER strict_flags INCLUDE REGEX "^-W")
 json_list(strict_json ${strict_flags} -Werror)
@@ -75,6 +83,7 @@ file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/toolchain.json CONTENT [[{
   "link": @link_json@,
   "prelude": "@prelude_output@",
   "library": "@student_library@",
-  "strict": @strict_json@
+  "strict": @strict_json@,
+  "sanitized": {"compiler": "@CMAKE_CXX_COMPILER@", "compile": @sanitized_compile_json@, "link": @sanitized_link_json@}
 }
 ]] @ONLY)

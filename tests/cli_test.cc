@@ -42,9 +42,9 @@ void expect_trouble(const std::string& arguments, const std::string& line) {
 }
 
 TEST(CommandLine, trouble_is_one_line_with_status_2) {
-  expect_trouble("check 99", "lab 99: no such lab (there are 03, 05)");
-  expect_trouble("hint nosuch", "lab nosuch: no such lab (there are 03, 05)");
-  expect_trouble("prove 3 99", "lab 99: no such lab (there are 03, 05)");
+  expect_trouble("check 99", "lab 99: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
+  expect_trouble("hint nosuch", "lab nosuch: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
+  expect_trouble("prove 3 99", "lab 99: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
   expect_trouble("check 05 --only 'nosuch*'", "check nosuch*: no such check in lab 05-unreliable-udp");
   expect_trouble("check 05 --program nosuch", "find nosuch: No such file or directory");
   expect_trouble("check 05 --program ''", "the command is empty");
@@ -68,7 +68,7 @@ TEST(CommandLine, wrong_options_are_refused) {
 }
 
 TEST(CommandLine, what_a_user_typed_cannot_steer_the_terminal) {
-  expect_trouble("check \"$(printf '\\033[31m')\"", "lab \\x1b[31m: no such lab (there are 03, 05)");
+  expect_trouble("check \"$(printf '\\033[31m')\"", "lab \\x1b[31m: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
 }
 
 TEST(CommandLine, help_helps) {

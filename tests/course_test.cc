@@ -271,7 +271,8 @@ class Builder : public LittleCourse {
  protected:
   Build build(const std::string& source, const std::vector<std::string>& flags = {}) {
     write_file(lab_folder() / "little.cc", source);
-    return build_program(Toolbox::locate(), lab(), lab_folder(), program(), root() / "cache", flags);
+    const Toolbox toolbox = Toolbox::locate();
+    return build_program(toolbox, lab(), lab_folder(), program(), root() / "cache", Toolchain::load(toolbox.build).with(flags));
   }
   [[nodiscard]] fs::path program() const { return root() / "program"; }
 };

@@ -94,11 +94,20 @@ void add_prove(CLI::App& app, Command& chosen) {
   command->add_option("LAB", request->labs, "Labs by number or name; all of them without any");
   command->add_flag("--all-checks", request->all_checks,
                     "Run every check on every mistake, and say which catch it");
+  command->add_flag("-v,--verbose", request->verbose, "Print every claim, not only those that do not hold");
+  command->add_flag("--record", request->record,
+                    "Put on record what the makers of mistakes are told: read it first, it should help them");
   command->add_option("--json", request->json, "Write the result for machines into this file")
       ->type_name("FILE");
   command->add_option("--jobs", request->jobs, "Claims tried at once")->check(CLI::Range(1, 1000));
   command->footer(
       "Exit status: 0 everything holds, 1 something does not, 2 something could not be judged, or trouble.");
+}
+
+void add_release(CLI::App& app, Command& chosen) {
+  const auto [command, request] =
+      add(app, chosen, "release", "Write the tree that students get: no solutions, no mistakes", release);
+  command->add_option("DIR", request->folder, "A new folder")->required();
 }
 
 void add_test(CLI::App& app, Command& chosen) {
@@ -128,6 +137,7 @@ void add_all(CLI::App& app, CommandLine& line) {
   add_plain(app, line.command, "doctor", "Can this machine run every lab? If not, what to do", examine);
   add_grade(app, line.command);
   add_prove(app, line.command);
+  add_release(app, line.command);
   add_test(app, line.command);
 }
 

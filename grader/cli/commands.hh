@@ -59,10 +59,17 @@ int grade(Session& session, const GradeRequest& request);
 struct ProveRequest {
   std::vector<std::string> labs;  ///< empty for all
   bool all_checks = false;        ///< run every check on every mistake
+  bool verbose = false;           ///< print every claim, not only those that do not hold
+  bool record = false;            ///< put what students are told on record
   std::string json;               ///< file for the result; empty for none
   unsigned jobs = 0;              ///< claims tried at once; 0 for the default
 };
 int prove(Session& session, const ProveRequest& request);
+
+struct ReleaseRequest {
+  std::filesystem::path folder;
+};
+int release(Session& session, const ReleaseRequest& request);
 
 /// The project's own tests, all or those whose name matches. Does not return when it can start them.
 int run_tests(Session& session, const std::string& filter);

@@ -92,11 +92,10 @@ std::string shell_command(const std::vector<std::string>& words) {
   return line;
 }
 
-std::vector<std::string> compile_command(const Toolchain& tools, const std::vector<std::string>& flags,
-                                         const std::string& name, std::size_t number) {
+std::vector<std::string> compile_command(const Toolchain& tools, const std::string& name,
+                                         std::size_t number) {
   std::vector<std::string> command = {tools.compiler};
   command.insert(command.end(), tools.compile.begin(), tools.compile.end());
-  command.insert(command.end(), flags.begin(), flags.end());
   command.insert(command.end(), {"-c", name, "-o", fmt::format("/out/{}.o", number)});
   return command;
 }
@@ -111,13 +110,12 @@ std::vector<std::string> link_command(const Toolchain& tools, std::size_t object
 }
 
 /// The script leaves N.log, N.status and N.o for each file it compiles, and link.log, link.status, program.
-std::string build_script(const Toolchain& tools, const std::vector<Unit>& units,
-                         const std::vector<std::string>& flags) {
+std::string build_script(const Toolchain& tools, const std::vector<Unit>& units) {
   std::string script = fmt::format("ulimit -S -v {}\nsum=0\n", most_memory >> 10);
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (units[i].cached) continue;
     script += fmt::format("{} >/out/{}.log 2>&1 & p{}=$!\n",
-                          shell_command(compile_command(tools, flags, units[i].name, i)), i, i);
+                          shell_command(compile_command(tools, units[i].name, i)), i, i);
   }
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (!units[i].cached)
@@ -268,17 +266,20 @@ Toolbox Toolbox::locate() {
 fs::path Toolbox::check_executable(const Lab& lab) const { return build / "bin" / ("check-" + lab.id()); }
 
 Build build_program(const Toolbox& toolbox, const Lab& lab, const fs::path& sources, const fs::path& output,
-                    const fs::path& cache_folder, const std::vector<std::string>& more_flags) {
+                    const fs::path& cache_folder) {
+  return build_program(toolbox, lab, sources, output, cache_folder, Toolchain::load(toolbox.build));
+}
+
+Build build_program(const Toolbox& toolbox, const Lab& lab, const fs::path& sources, const fs::path& output,
+                    const fs::path& cache_folder, const Toolchain& tools) {
   Build build;
   const Sources read = read_sources(lab, sources);
   build.missing = read.missing;
   build.diagnostics = read.refused.empty() ? "" : printable(read.refused) + "\n";
   if (!read.missing.empty() || !read.refused.empty()) return build;
 
-  const Toolchain tools = Toolchain::load(toolbox.build);
   const BuildCache cache(cache_folder);
-  const std::vector<Unit> units =
-      units_of(read.files, fmt::format("{}{}\n", tools.stamp(), fmt::join(more_flags, " ")), cache);
+  const std::vector<Unit> units = units_of(read.files, tools.stamp() + "\n", cache);
   std::string program_inputs = "program\n";
   for (const Unit& unit : units) program_inputs += unit.inputs;
   if (const auto whole = cache.find(program_inputs)) {
@@ -291,7 +292,7 @@ Build build_program(const Toolbox& toolbox, const Lab& lab, const fs::path& sour
   const fs::path out = work.path() / "out";
   stage(work.path(), read.files, units);
   const std::string stopped =
-      run_script(build_sandbox(toolbox, tools, work.path()), build_script(tools, units, more_flags), build);
+      run_script(build_sandbox(toolbox, tools, work.path()), build_script(tools, units), build);
   if (!stopped.empty()) {
     build.diagnostics = fmt::format("the compiler was stopped: {}\n", stopped);
     return build;

@@ -36,11 +36,13 @@ inline constexpr std::size_t most_source_bytes = 1 << 20;
 /// that sees the compiler, common/ and these files and nothing else, with limits on time, memory and output.
 /// No CMake: the compiler is called directly, once per file and all at once, with the precompiled header, and
 /// then the linker. An object or a program whose inputs have not changed is taken from `cache`. The
-/// executable is `output`. `more_flags` are added to the compiler's. A submission that does not compile is a
+/// executable is `output`. A submission that does not compile is a
 /// result, not an error; throws std::system_error or std::runtime_error when the sandbox or the compiler
 /// itself cannot be started. May be called by several threads at once.
 Build build_program(const Toolbox& toolbox, const Lab& lab, const std::filesystem::path& sources,
                     const std::filesystem::path& output, const std::filesystem::path& cache,
-                    const std::vector<std::string>& more_flags = {});
+                    const Toolchain& tools);
+Build build_program(const Toolbox& toolbox, const Lab& lab, const std::filesystem::path& sources,
+                    const std::filesystem::path& output, const std::filesystem::path& cache);
 
 }  // namespace wirelab

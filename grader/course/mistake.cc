@@ -1,10 +1,6 @@
 #include "grader/course/mistake.hh"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -12,6 +8,7 @@
 #include <stdexcept>
 
 #include "common/error.hh"
+#include "grader/course/command.hh"
 #include "grader/program/files.hh"
 
 namespace wirelab {
@@ -71,34 +68,6 @@ Mistake load_mistake(const fs::path& patch, const Lab& lab) {
   return mistake;
 }
 
-/// patch(1), silently and without questions; its exit status.
-int run_patch(const fs::path& patch, const fs::path& folder) {
-  std::vector<std::string> words = {"patch",
-                                    "-p1",
-                                    "--batch",
-                                    "--silent",
-                                    "--no-backup-if-mismatch",
-                                    "-d",
-                                    folder.string(),
-                                    "-i",
-                                    fs::absolute(patch).string()};
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  pid_t pid = -1;
-  const int error = posix_spawnp(&pid, "patch", &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw_errno("start", "patch", error);
-  int status = 0;
-  must(waitpid(pid, &status, 0), "wait for", "patch");
-  return status;
-}
-
 }  // namespace
 
 std::vector<Mistake> load_mistakes(const fs::path& root, const Lab& lab) {
@@ -115,7 +84,10 @@ std::vector<Mistake> load_mistakes(const fs::path& root, const Lab& lab) {
 void make_mistake(const fs::path& root, const Lab& lab, const Mistake& mistake, const fs::path& folder) {
   for (const std::string& name : lab.files)
     fs::copy_file(root / "solutions" / lab.id() / name, folder / name);
-  if (run_patch(mistake.patch, folder) != 0) {
+  const CommandResult patched =
+      run_command({"patch", "-p1", "--batch", "--silent", "--no-backup-if-mismatch", "-d", folder.string(),
+                   "-i", fs::absolute(mistake.patch).string()});
+  if (patched.status != 0) {
     throw std::runtime_error(fmt::format("{}: does not fit the solution any more", mistake.patch.string()));
   }
 }

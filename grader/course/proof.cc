@@ -4,11 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <regex>
+#include <set>
+#include <sstream>
 
 #include "grader/course/check_run.hh"
-#include "grader/program/files.hh"
+#include "grader/course/command.hh"
 #include "grader/course/holes.hh"
 #include "grader/course/mistake.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace fs = std::filesystem;
@@ -70,9 +74,10 @@ Proof undecided(const std::vector<Verdict>& verdicts) {
 
 Proof compiles_without_warnings(const Bench& bench, const fs::path& sources) {
   const TemporaryFolder work(bench.options.work);
-  const auto strict = Toolchain::load(bench.toolbox.build).strict;
-  const std::string trouble = trouble_with(build_program(
-      bench.toolbox, bench.lab, sources, work.path() / bench.lab.program, bench.options.cache, strict));
+  const Toolchain tools = Toolchain::load(bench.toolbox.build);
+  const std::string trouble =
+      trouble_with(build_program(bench.toolbox, bench.lab, sources, work.path() / bench.lab.program,
+                                 bench.options.cache, tools.with(tools.strict)));
   return trouble.empty() ? Proof{} : refuted(trouble);
 }
 
@@ -108,6 +113,78 @@ Proof all_pass(const std::vector<Verdict>& verdicts) {
 
 Proof passes_everything(const Bench& bench) { return build_and_check(bench, bench.solution(), {}, all_pass); }
 
+/// The sanitizers' reports in what the programs of these verdicts printed.
+std::string sanitizer_report(const std::vector<Verdict>& verdicts) {
+  for (const Verdict& verdict : verdicts) {
+    for (const ProgramRecord& program : verdict.programs) {
+      for (const char* sign : {"ERROR: AddressSanitizer", "runtime error:"}) {
+        const auto at = program.errors.find(sign);
+        if (at != std::string::npos)
+          return fmt::format("in {}: {}", verdict.check, program.errors.substr(at, 600));
+      }
+    }
+  }
+  return {};
+}
+
+/// Checks that look at speed or size may fail a program that the sanitizers slow down; what counts is their
+/// reports.
+Proof is_clean_under_sanitizers(const Bench& bench) {
+  const TemporaryFolder work(bench.options.work);
+  const Build build =
+      build_program(bench.toolbox, bench.lab, bench.solution(), work.path() / bench.lab.program,
+                    bench.options.cache, Toolchain::load(bench.toolbox.build).sanitized());
+  if (const std::string trouble = trouble_with(build); !trouble.empty()) return refuted(trouble);
+  const auto verdicts = check(bench, {build.program.string()}, {});
+  if (const std::string report = sanitizer_report(verdicts); !report.empty()) return refuted(report);
+  const auto passed = names_with(verdicts, Outcome::passed);
+  return 2 * passed.size() > verdicts.size() ? Proof{}
+                                             : refuted("most checks do not pass: so little of it was run");
+}
+
+/// What clang-tidy says of the solution, by the project's own .clang-tidy.
+Proof clang_tidy_is_content(const Bench& bench) {
+  std::vector<std::string> words = {"clang-tidy", "--quiet", "--warnings-as-errors=*",
+                                    "--config-file=" + (bench.toolbox.root / ".clang-tidy").string()};
+  for (const std::string& name : bench.lab.files) {
+    if (name.ends_with(".cc")) words.push_back((bench.solution() / name).string());
+  }
+  words.insert(words.end(),
+               {"--", "-std=c++20", "-I" + bench.toolbox.root.string(), "-I" + bench.lab.folder.string()});
+  const CommandResult said = run_command(words);
+  return said.status == 0 ? Proof{} : refuted(said.output);
+}
+
+/// The tasks that a text names: 05.1, 05.2. An address such as 10.5.0.2 names none.
+std::set<std::string> tasks_in(const std::string& text, const Lab& lab) {
+  const std::regex task(fmt::format(R"((^|[^\d.])({:02}\.\d+)(?!\.?\d))", lab.number));
+  std::set<std::string> found;
+  for (std::sregex_iterator at(text.begin(), text.end(), task), end; at != end; ++at) found.insert((*at)[2]);
+  return found;
+}
+
+Proof handout_and_hints_name_the_tasks(const Bench& bench) {
+  std::set<std::string> holes, hinted;
+  for (const std::string& name : bench.lab.files) {
+    std::istringstream file(read_file(bench.lab.folder / name));
+    for (std::string line; std::getline(file, line);) {
+      if (line.find("// TODO(") != line.npos || line.find("// STRETCH(") != line.npos)
+        holes.merge(tasks_in(line, bench.lab));
+    }
+  }
+  const std::set<std::string> told = tasks_in(read_file(bench.lab.folder / "README.md"), bench.lab);
+  for (const std::string& hint : bench.lab.hints) hinted.merge(tasks_in(hint, bench.lab));
+  if (told != holes) {
+    return refuted(fmt::format("the skeleton has {}; the handout names {}", fmt::join(holes, " "),
+                               fmt::join(told, " ")));
+  }
+  if (!std::ranges::includes(holes, hinted)) {
+    return refuted(
+        fmt::format("the skeleton has {}; the hints name {}", fmt::join(holes, " "), fmt::join(hinted, " ")));
+  }
+  return {};
+}
+
 /// How a program in another language is started, by the ending of its name.
 std::string interpreter_of(const fs::path& program) {
   if (program.extension() == ".py") return "python3";
@@ -141,34 +218,51 @@ Proof differs_in_holes_only(const Bench& bench) {
   return {};
 }
 
-Proof caught(const Mistake& mistake, const std::vector<Verdict>& verdicts) {
-  const auto failed = names_with(verdicts, Outcome::failed);
-  for (const Verdict& verdict : verdicts) {
-    const bool meant = std::ranges::count(mistake.caught_by, verdict.check) > 0;
-    if (meant && verdict.outcome == Outcome::passed) {
-      return {Outcome::failed, fmt::format("{} passes (seed {})", verdict.check, verdict.seed), failed};
-    }
-  }
+/// Whether every check that is meant to catch the mistake did, and said something that has been read.
+Proof caught(const Mistake& mistake, const std::vector<Verdict>& verdicts,
+             const std::vector<Message>& on_record, bool record) {
   Proof proof = undecided(verdicts);
-  proof.caught_by = failed;
+  proof.mistake = mistake.name;
+  proof.caught_by = names_with(verdicts, Outcome::failed);
+  const auto refute = [&](std::string why) {
+    if (proof.outcome != Outcome::failed) proof.detail = std::move(why);
+    proof.outcome = Outcome::failed;
+  };
+  for (const Verdict& verdict : verdicts) {
+    if (std::ranges::count(mistake.caught_by, verdict.check) == 0) continue;
+    if (verdict.outcome == Outcome::passed)
+      refute(fmt::format("{} passes (seed {})", verdict.check, verdict.seed));
+    if (verdict.outcome != Outcome::failed) continue;
+    const Message message{mistake.name, verdict.check, kept_text(verdict.cause)};
+    if (message.text.empty()) {
+      refute(fmt::format("{} fails, but tells no likely mistake (seed {})", verdict.check, verdict.seed));
+    } else if (!record && std::ranges::count(on_record, message) == 0) {
+      refute(
+          fmt::format("what {} says is not on record (seed {}); read it, and if it helps the student: "
+                      "./wirelab prove {} --record: {}",
+                      verdict.check, verdict.seed, message.check, verdict.cause));
+    }
+    proof.messages.push_back(message);
+  }
   return proof;
 }
 
-Proof mistake_is_caught(const Bench& bench, const Mistake& mistake) {
+Proof mistake_is_caught(const Bench& bench, const Mistake& mistake, const std::vector<Message>& on_record) {
   const TemporaryFolder work(bench.options.work);
   make_mistake(bench.toolbox.root, bench.lab, mistake, work.path());
   const auto only = bench.options.all_checks ? std::vector<std::string>() : mistake.caught_by;
-  return build_and_check(bench, work.path(), only,
-                         [&](const std::vector<Verdict>& verdicts) { return caught(mistake, verdicts); });
+  return build_and_check(bench, work.path(), only, [&](const std::vector<Verdict>& verdicts) {
+    return caught(mistake, verdicts, on_record, bench.options.record);
+  });
 }
 
-Proof every_core_check_catches(const Lab& lab, const std::vector<Mistake>& mistakes) {
+Proof every_check_catches(const Lab& lab, const std::vector<Mistake>& mistakes) {
   std::vector<std::string> idle;
-  for (const std::string& name : core_checks(lab)) {
+  for (const CheckInfo& check : lab.checks) {
     const auto catches = [&](const Mistake& mistake) {
-      return std::ranges::count(mistake.caught_by, name) > 0;
+      return std::ranges::count(mistake.caught_by, check.name) > 0;
     };
-    if (std::ranges::none_of(mistakes, catches)) idle.push_back(name);
+    if (std::ranges::none_of(mistakes, catches)) idle.push_back(check.name);
   }
   return idle.empty() ? Proof{} : refuted(fmt::format("no mistake names {}", fmt::join(idle, ", ")));
 }
@@ -189,6 +283,7 @@ std::function<Proof()> guarded(std::function<Proof()> prove) {
 std::vector<Claim> claims_of(const Toolbox& toolbox, const Lab& lab, const ProofOptions& options) {
   const auto bench = std::make_shared<Bench>(Bench{toolbox, lab, options});
   const auto mistakes = load_mistakes(toolbox.root, lab);
+  const auto on_record = load_messages(toolbox.root, lab);
   std::vector<Claim> claims;
   const auto claim = [&](std::string text, std::function<Proof()> prove) {
     claims.push_back({lab.id(), std::move(text), guarded(std::move(prove))});
@@ -205,11 +300,17 @@ std::vector<Claim> claims_of(const Toolbox& toolbox, const Lab& lab, const Proof
         [=] { return differs_in_holes_only(*bench); });
   claim("the skeleton fails every core check", [=] { return fails_every_core_check(*bench); });
   claim("the solution passes every check", [=] { return passes_everything(*bench); });
-  claim("every core check is named by a mistake",
-        [=] { return every_core_check_catches(bench->lab, mistakes); });
+  claim("every check is named by a mistake", [=] { return every_check_catches(bench->lab, mistakes); });
+  claim("the solution is clean under AddressSanitizer and UndefinedBehaviorSanitizer",
+        [=] { return is_clean_under_sanitizers(*bench); });
+  if (is_on_path("clang-tidy")) {
+    claim("clang-tidy has nothing to say of the solution", [=] { return clang_tidy_is_content(*bench); });
+  }
+  claim("handout and hints name the skeleton's tasks",
+        [=] { return handout_and_hints_name_the_tasks(*bench); });
   for (const Mistake& mistake : mistakes) {
     claim(fmt::format("{} is caught by {}", mistake.name, fmt::join(mistake.caught_by, ", ")),
-          [=] { return mistake_is_caught(*bench, mistake); });
+          [=] { return mistake_is_caught(*bench, mistake, on_record); });
   }
   return claims;
 }

@@ -39,10 +39,30 @@ Toolchain Toolchain::load(const std::filesystem::path& build) {
   json.at("compile").get_to(result.compile);
   json.at("link").get_to(result.link);
   json.at("strict").get_to(result.strict);
+  const nlohmann::json& sanitized = json.at("sanitized");
+  sanitized.at("compiler").get_to(result.sanitized_compiler_);
+  sanitized.at("compile").get_to(result.sanitized_compile_);
+  sanitized.at("link").get_to(result.sanitized_link_);
   result.root = json.at("root").get<std::string>();
   result.prelude = json.at("prelude").get<std::string>();
   result.library = json.at("library").get<std::string>();
   result.description = json.dump();
+  return result;
+}
+
+Toolchain Toolchain::with(const std::vector<std::string>& flags) const {
+  Toolchain result = *this;
+  result.compile.insert(result.compile.end(), flags.begin(), flags.end());
+  for (const std::string& flag : flags) result.description += " " + flag;
+  return result;
+}
+
+Toolchain Toolchain::sanitized() const {
+  Toolchain result = *this;
+  result.compiler = sanitized_compiler_;
+  result.compile = sanitized_compile_;
+  result.link = sanitized_link_;
+  result.description += " sanitized";
   return result;
 }
 

@@ -141,7 +141,7 @@ void Conversation::send_some() {
 void Conversation::run() {
   // TODO(03.8): until finished, wait with poll for what can be done next, and do it.
   while (!finished()) {
-    const short wanted = static_cast<short>(wants_to_send() ? POLLIN | POLLOUT : POLLIN);
+    const auto wanted = static_cast<short>(wants_to_send() ? POLLIN | POLLOUT : POLLIN);
     pollfd watched[] = {{socket_.get(), wanted, 0}, {wants_input() ? STDIN_FILENO : -1, POLLIN, 0}};
     if (poll(watched, std::size(watched), -1) < 0) {
       if (errno == EINTR) continue;

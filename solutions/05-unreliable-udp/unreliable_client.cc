@@ -120,7 +120,7 @@ Descriptor open_connected(const Address& server) {
 }
 
 Client::Client(const Address& server, Patience patience)
-    : server_(server.to_string()), socket_(open_connected(server)), patience_(std::move(patience)) {}
+    : server_(server.to_string()), socket_(open_connected(server)), patience_(patience) {}
 
 /// Sends one datagram. A signal may interrupt the call before anything is sent (EINTR): then it is repeated.
 void Client::send_request(const std::string& request) {
