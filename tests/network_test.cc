@@ -432,6 +432,15 @@ TEST_F(TwoHosts, headers_tell_lengths_and_hardware_addresses) {
   EXPECT_NE(is.source_mac, is.destination_mac);
 }
 
+TEST(Frames, flow_label_is_read_from_the_ipv6_header) {
+  std::string bytes = "\x02wirxx\x02wiryy";
+  bytes +=
+      {'\x86', '\xdd', '\x6f', '\xfa', '\xbc', '\xde'};  // version 6, traffic class 255, flow label 0xabcde
+  bytes += {0, 0, 59, 64};                               // no payload, no next header, hop limit
+  bytes += std::string(32, '\x20');
+  EXPECT_EQ(decode(std::as_bytes(std::span(bytes))).flow_label, 0xabcdeu);
+}
+
 TEST(Frames, what_cannot_be_decoded_is_other_and_never_throws) {
   std::string bytes = "\x02wirxx\x02wiryy\x08";
   bytes.push_back('\0');

@@ -392,6 +392,18 @@ TEST_F(Sandboxed, privileged_ports_are_refused) {
   EXPECT_EQ(output_, "bind ok\n");
 }
 
+TEST_F(Sandboxed, kernel_without_ipv6_has_no_such_sockets) {
+  Launch launch = subject({"families"});
+  run(launch);
+  EXPECT_EQ(output_, "IPv4 socket ok\nIPv6 socket ok\n");
+  launch.without_ipv6 = true;
+  launch.watched = {Call::connect};
+  run(launch);
+  EXPECT_EQ(output_, "IPv4 socket ok\nIPv6 socket EAFNOSUPPORT\n");
+  launch.watched = {Call::socket};
+  EXPECT_THROW(start(launch), std::logic_error);
+}
+
 TEST_F(Sandboxed, raw_sockets_are_a_right_of_its_own) {
   Launch launch = subject({"raw"});
   launch.raw_sockets = true;

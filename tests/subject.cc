@@ -207,6 +207,12 @@ int raw(const Words&) {
   return 0;
 }
 
+int families(const Words&) {
+  say("IPv4 socket", socket(AF_INET, SOCK_STREAM, 0));
+  say("IPv6 socket", socket(AF_INET6, SOCK_STREAM, 0));
+  return 0;
+}
+
 int execute(const Words& words) {
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -471,6 +477,7 @@ const std::map<std::string, int (*)(const Words&)> commands = {
     {"break-out", break_out},
     {"touch-launcher", touch_launcher},
     {"raw", raw},
+    {"families", families},
     {"execute", execute},
     {"daemons", daemons},
     {"sleep", sleep_long},

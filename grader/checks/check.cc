@@ -105,7 +105,8 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
                 .watched = std::move(how.watched),
                 .faults = std::move(how.faults),
                 .bare = how.bare,
-                .raw_sockets = how.raw_sockets};
+                .raw_sockets = how.raw_sockets,
+                .without_ipv6 = how.without_ipv6};
   launch.command.insert(launch.command.end(), arguments.begin(), arguments.end());
   std::optional<TemporaryFolder> given;  // needed until the sandbox is built
   if (!how.files.empty()) given.emplace(std::filesystem::temp_directory_path());

@@ -27,6 +27,7 @@ struct Circumstances {
   std::vector<Fault> faults = {};     ///< armed before the program starts, for calls that it may make only once
   Limits limits;
   bool raw_sockets = false;
+  bool without_ipv6 = false;          ///< as on a kernel that knows no IPv6: its sockets cannot be had
   bool bare = false;                  ///< nothing of the machine's files is there but the program itself
   std::map<std::string, std::string> files;  ///< what the program can read besides, by absolute path; `/etc/hosts`
                                              ///< gives hosts names

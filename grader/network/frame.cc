@@ -156,6 +156,7 @@ Headers decode(std::span<const std::byte> frame) {
       result.source = with_port(ip6->src_addr().to_string(), 0);
       result.destination = with_port(ip6->dst_addr().to_string(), 0);
       result.ttl = ip6->hop_limit();
+      result.flow_label = ip6->flow_label();
       read_transport(*ip6, result);
     }
   } catch (const Tins::exception_base&) {

@@ -47,6 +47,7 @@ struct Headers {
   std::optional<std::uint8_t> window_scale{};           ///< TCP option
   std::uint8_t type = 0, code = 0;                      ///< ICMP
   std::uint16_t identifier = 0, sequence_number = 0;    ///< ICMP echo
+  std::uint32_t flow_label = 0;                         ///< IPv6, 20 bits
   std::uint32_t next_hop_mtu = 0;  ///< ICMP "fragmentation needed", ICMPv6 "packet too big"; bytes
   std::string payload;             ///< bytes after the last header
 };

@@ -148,7 +148,7 @@ void send_orders(const Descriptor& control, const Confinement& confinement) {
   orders.files = limits.files;
   orders.listen = !confinement.watched.empty();
   orders.raw_sockets = confinement.raw_sockets;
-  std::vector<sock_filter> filter = make_syscall_filter(confinement.watched);
+  std::vector<sock_filter> filter = make_syscall_filter(confinement.watched, confinement.without_ipv6);
 
   iovec parts[] = {{&orders, sizeof orders}, {filter.data(), filter.size() * sizeof(sock_filter)}};
   alignas(cmsghdr) char rights[CMSG_SPACE(sizeof confinement.standard)] = {};

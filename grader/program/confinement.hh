@@ -32,6 +32,7 @@ struct Confinement {
   Limits limits;
   std::vector<Call> watched;
   bool raw_sockets = false;
+  bool without_ipv6 = false;
   const NetworkNamespace* network = nullptr;  ///< none: a private world of its own, with an empty network
   std::array<int, 3> standard{-1, -1, -1};    ///< the program's standard input, output and error
 };

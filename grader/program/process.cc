@@ -49,6 +49,7 @@ Process Process::start(const NetworkNamespace& network, const std::string& hostn
   confinement.limits = launch.limits;
   confinement.watched = launch.watched;
   confinement.raw_sockets = launch.raw_sockets;
+  confinement.without_ipv6 = launch.without_ipv6;
   confinement.network = &network;
   for (const Fault& fault : launch.faults) require_watched(launch.watched, fault);
   Process process(std::make_unique<State>(std::move(confinement), std::move(launch.watched), launch.faults));

@@ -31,6 +31,7 @@ struct Launch {
   std::vector<Fault> faults;  ///< armed before the program makes its first call; theirs must be watched, too
   bool bare = false;          ///< without the system's own files: see Sandbox
   bool raw_sockets = false;   ///< may open raw and packet sockets in its host
+  bool without_ipv6 = false;  ///< the kernel knows no IPv6: see make_syscall_filter
 };
 
 /// A program under test, running in a host, in a sandbox. Ending the object ends the program and all its

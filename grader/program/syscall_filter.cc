@@ -12,6 +12,7 @@
 #include <iterator>
 #include <memory>
 #include <new>
+#include <stdexcept>
 
 #include "common/descriptor.hh"
 #include "common/error.hh"
@@ -133,7 +134,7 @@ std::vector<sock_filter> instructions(const Filter& filter) {
 
 }  // namespace
 
-std::vector<sock_filter> make_syscall_filter(const std::vector<Call>& watched) {
+std::vector<sock_filter> make_syscall_filter(const std::vector<Call>& watched, bool without_ipv6) {
   const Filter filter(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release);
   if (filter == nullptr) throw std::bad_alloc();
   // Calls by the numbers of another instruction set (32-bit on x86-64) would pass the rules below unseen.
@@ -141,6 +142,13 @@ std::vector<sock_filter> make_syscall_filter(const std::vector<Call>& watched) {
   seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a binary tree of numbers, not a list
   add_refusals(filter);
   add_questions(filter, watched);
+  if (without_ipv6) {
+    // Of two rules for the same call the library does not promise which comes first.
+    if (std::ranges::count(watched, Call::socket) != 0) {
+      throw std::logic_error("system call filter: socket cannot be watched where there is no IPv6");
+    }
+    add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), {argument(0, SCMP_CMP_EQ, AF_INET6)});
+  }
   return instructions(filter);
 }
 
