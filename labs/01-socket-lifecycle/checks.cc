@@ -38,7 +38,9 @@ class SocketLifecycle : public Check {
  protected:
   Program& start(const Address& to, std::vector<std::string> more = {}, Circumstances how = {}) {
     likely_mistake(
-        "The program must connect by TCP to the address and port it was given, and go on from there.");
+        "The program must connect by TCP to the address and port it was given, and go on from there. If it "
+        "ended, look at what it "
+        "said: an IPv6 address needs a socket of the family AF_INET6, a stream one of the type SOCK_STREAM.");
     std::vector<std::string> arguments = {to.host(), "-p", std::to_string(to.port())};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run(client, arguments, std::move(how));
@@ -85,7 +87,10 @@ TEST_F(SocketLifecycle, descriptor_is_a_tcp_socket_of_the_right_family) {
         "be out before "
         "the program connects: end it with std::endl, which flushes.");
     const long number = number_after(program.expect_line({"descriptor"}), "descriptor");
-    likely_mistake("The program must try to connect by TCP to the address and port it was given.");
+    likely_mistake(
+        "The program must try to connect by TCP to the address and port it was given. If it ended, look at "
+        "what it said: an IPv6 address "
+        "needs a socket of the family AF_INET6, a stream one of the type SOCK_STREAM.");
     await_frames(wire, (syn.from(client) && tcp.to(to)), 1, "SYN to " + to.to_string());
     step(fmt::format("look at descriptor {} of the program", number));
     const auto sockets = program.process().sockets();
@@ -255,7 +260,10 @@ TEST_F(SocketLifecycle, end_follows_the_line_before_any_answer) {
   const std::string answer = random.bytes(random.number(100, 1000));
   peer.send(answer);
   peer.close();
-  likely_mistake("A line must tell how many bytes came back: \"Received: 512 bytes\".");
+  likely_mistake(
+      "A line must tell how many bytes came back: \"Received: 512 bytes\". If it tells fewer than were sent: "
+      "is the direction from the "
+      "server closed as well (close, or shutdown of both directions)? Only the sending direction has ended.");
   expect_count(program, "received", answer.size());
   program.expect_exit(0);
 }
