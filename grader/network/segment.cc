@@ -111,6 +111,7 @@ void Segment::frame_entered(std::size_t from, std::span<const std::byte> bytes, 
 }
 
 void Segment::deliver(std::size_t from, std::span<const std::byte> bytes, CapturedFrame& record) {
+  const auto now = Clock::now();  // before: the other side may answer at once
   bool sent = false;
   for (std::size_t to = 0; to < ports_.size(); ++to) {
     if (to != from) sent = ports_[to]->send(bytes) || sent;
@@ -119,7 +120,7 @@ void Segment::deliver(std::size_t from, std::span<const std::byte> bytes, Captur
     record.fate = "too long for the other side";
     return;
   }
-  if (record.arrivals++ == 0) record.arrived = Clock::now();
+  if (record.arrivals++ == 0) record.arrived = now;
 }
 
 }  // namespace wirelab

@@ -2,11 +2,14 @@
 // sockets where they are. The names are those of lab.toml, where the points are.
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <thread>
 
 #include "grader/checks/check.hh"
 #include "grader/program/sockets.hh"
@@ -48,6 +51,23 @@ class SocketLifecycle : public Check {
 
   /// Where the server can be reached with IPv6.
   [[nodiscard]] Address v6(std::uint16_t at) const { return server.addresses()[1].with_port(at); }
+
+  /// Sends, and waits until the program has taken it all from its kernel: whoever takes one part for the
+  /// whole has then ended, or closed.
+  void send_and_let_it_be_taken(TcpPeer& peer, const std::string& bytes) {
+    peer.send(bytes);
+    step("wait until the program has received that");
+    const auto taken = [this] {
+      return std::ranges::none_of(sockets_in(client, SOCK_STREAM),
+                                  [](const BoundSocket& one) { return one.receive_queue > 0; });
+    };
+    int unsent = 1;
+    story().wait(Clock::now() + patience, [&](Clock::time_point) {
+      std::this_thread::sleep_for(1ms);
+      ioctl(peer.fd(), SIOCOUTQ, &unsent);
+      return unsent == 0 && taken();
+    });
+  }
 
   /// A line with this word, and behind it this number and no other.
   void expect_count(Program& program, const std::string& word, std::size_t count) {
@@ -283,7 +303,7 @@ TEST_F(SocketLifecycle, everything_is_drained_after_the_half_close) {
         "only 0 means that the server "
         "has finished. Bytes of the value zero are bytes like any other.");
     const std::string answer = random.bytes(size);
-    peer.send(answer.substr(0, size / 3));
+    send_and_let_it_be_taken(peer, answer.substr(0, size / 3));
     peer.send(answer.substr(size / 3));
     peer.close();
     likely_mistake(
@@ -300,6 +320,7 @@ TEST_F(SocketLifecycle, connection_ends_without_a_reset) {
   likely_mistake("The line and then the end of what the program sends must come before the server answers.");
   peer.expect_receive(words + "\n");
   peer.expect_end();
+  send_and_let_it_be_taken(peer, random.bytes(1000));
   peer.send(random.bytes(30000));
   peer.close();
   likely_mistake(
