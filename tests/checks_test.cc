@@ -225,6 +225,8 @@ TEST(Compare, tells_where_bytes_part) {
   EXPECT_THAT(difference("hello", "hexlo"), HasSubstr("byte 3 is 0x78 'x', not 0x6c 'l'"));
   EXPECT_THAT(difference("hello", "hello!"), HasSubstr("1 bytes more"));
   EXPECT_EQ(describe("hi"), "\"hi\"");
+  EXPECT_EQ(describe("hi\n"), "\"hi\\n\"");
+  EXPECT_THAT(difference("one\n", "two\n"), HasSubstr("\"two\\n\" came"));
   EXPECT_EQ(describe(std::string(3, '\0')), "3 bytes");
 }
 

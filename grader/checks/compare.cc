@@ -23,8 +23,13 @@ std::string byte_at(std::string_view bytes, std::size_t at) {
 
 std::string describe(std::string_view bytes) {
   if (bytes.empty()) return "nothing";
-  const bool readable = std::ranges::all_of(bytes, [](unsigned char c) { return std::isprint(c) != 0; });
-  if (readable && bytes.size() <= short_enough) return fmt::format("\"{}\"", bytes);
+  const bool readable =
+      std::ranges::all_of(bytes, [](unsigned char c) { return std::isprint(c) != 0 || c == '\n'; });
+  if (readable && bytes.size() <= short_enough) {
+    std::string shown;
+    for (const char c : bytes) c == '\n' ? shown += "\\n" : shown += c;
+    return fmt::format("\"{}\"", shown);
+  }
   return bytes.size() == 1 ? "1 byte" : fmt::format("{} bytes", bytes.size());
 }
 

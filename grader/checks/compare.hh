@@ -7,7 +7,7 @@
 
 namespace wirelab {
 
-/// Bytes for people: `"hello"` when they are short and readable, else `5000 bytes`.
+/// Bytes for people: `"hello\n"` when they are short and readable, else `5000 bytes`.
 std::string describe(std::string_view bytes);
 
 /// A fault for people: "the next accept fails: Too many open files".
