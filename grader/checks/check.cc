@@ -23,9 +23,14 @@ Check* running = nullptr;
 
 double in_ms(std::chrono::nanoseconds time) { return static_cast<double>(time / 10us) / 100.0; }
 
+/// As typed; a word that is longer than a line is cut, and its length told.
 std::string join(const std::vector<std::string>& words) {
+  constexpr std::size_t most = 100;
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + (word.empty() ? "''" : word);
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : " ") + (word.empty() ? "''" : word.substr(0, most));
+    if (word.size() > most) text += fmt::format("... ({} bytes)", word.size());
+  }
   return text;
 }
 
