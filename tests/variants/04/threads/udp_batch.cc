@@ -1,0 +1,2 @@
+// No batches here.
+#include "udp_echo.hh"
