@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
+#include <set>
+#include <thread>
 
 #include "common/error.hh"
 #include "grader/checks/check.hh"
@@ -79,26 +82,40 @@ class Ipv6Lab : public Check {
     for (std::size_t seen = 0; program.process().wait_for_lines(seen, deadline); ++seen) {
       if (names(program.process().lines()[seen].text, text)) return;
     }
-    story().fail("a line on standard output that names " + text,
-                 nearest_line(program, text.substr(text.rfind(':'))));
+    story().fail("a line on standard output that names " + text, nearest_line(program, text));
   }
 
-  /// Connects from one of the host's addresses, where the kernel could choose another.
-  TcpPeer connect_from(const Host& host, const Address& source, const Address& to) {
-    step(fmt::format("{}: connect from {} to {}", host.name(), source.host(), to.to_string()));
-    const auto inside = host.visit();
-    Descriptor fd(must(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-    must(bind(fd.get(), source.data(), *source.size()), "bind", source.to_string());
-    if (::connect(fd.get(), to.data(), *to.size()) != 0 && errno != EINPROGRESS)
-      throw_errno("connect", to.to_string());
-    pollfd ready{fd.get(), POLLOUT, 0};
-    int error = poll(&ready, 1, static_cast<int>(patience / 1ms)) > 0 ? 0 : ETIMEDOUT;
-    socklen_t size = sizeof error;
-    if (error == 0) must(getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size), "getsockopt SO_ERROR");
-    if (error != 0)
+  /// Connects, from one of the host's addresses where the kernel could choose another. A server with a socket
+  /// for each family may listen in one of them a little sooner: a refusal is no answer as long as there is
+  /// time.
+  TcpPeer reach(const Host& from, const Address& to, const std::optional<Address>& source = std::nullopt) {
+    step(fmt::format("{}: connect{} to {}", from.name(), source ? " from " + source->host() : "",
+                     to.to_string()));
+    Descriptor fd;
+    int error = ETIMEDOUT;
+    story().wait(Clock::now() + patience, [&](Clock::time_point until) {
+      fd = begin_to_connect(from, to, source);
+      pollfd ready{fd.get(), POLLOUT, 0};
+      const auto left = std::max(until - Clock::now(), Clock::duration::zero());
+      if (poll(&ready, 1, static_cast<int>(left / 1ms) + 1) <= 0) return false;
+      socklen_t size = sizeof error;
+      must(getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size), "getsockopt SO_ERROR");
+      if (error == 0 && (ready.revents & POLLHUP) != 0) error = ECONNREFUSED;  // told by connect already
+      if (error == ECONNREFUSED) std::this_thread::sleep_for(2ms);
+      return error != ECONNREFUSED;
+    });
+    if (error != 0) {
       story().fail("a connection to " + to.to_string(),
                    "the connection failed: " + std::generic_category().message(error));
-    return {story(), host.name(), std::move(fd)};
+    }
+    return {story(), from.name(), std::move(fd)};
+  }
+
+  /// A port for the check's own end, a new one each time. Its two bytes differ, so that swapping them shows.
+  std::uint16_t telling_port() {
+    const auto drawn = static_cast<std::uint16_t>(random.number(33000, 60000));
+    const bool tells = drawn >> 8 != (drawn & 0xff) && own_ports.insert(drawn).second;
+    return tells ? drawn : telling_port();
   }
 
   /// Something goes there and comes back.
@@ -116,7 +133,9 @@ class Ipv6Lab : public Check {
   }
 
   void finish_conversation(TcpPeer& peer, Program& program, const std::string& named) {
-    likely_mistake("The client sends the message as it is, with no newline or zero byte behind it.");
+    likely_mistake(
+        "The client sends the message as it is, with no newline or zero byte behind it, over the first "
+        "connection that it gets, and makes no other.");
     peer.expect_receive(message);
     answer(peer, program, named);
   }
@@ -154,30 +173,52 @@ class Ipv6Lab : public Check {
 
   static constexpr const char* how_addresses_are_written =
       "An address with its port is written 10.10.0.2:1060 or [fd00::1]:1060: IPv6 in brackets, as its own "
-      "colons could not be "
-      "told from that before the port. The port is turned from network order; an address that ends too "
-      "early, or in other "
-      "groups than were sent, was put into a structure or a text buffer that has room for IPv4 alone.";
+      "colons could not be told from that before the port. An address that ends too early, or in other "
+      "groups than were sent, was put into a structure or a text buffer that has room for IPv4 alone; or the "
+      "bytes of its groups were taken in the wrong order.";
+
+  static constexpr const char* serves_both =
+      "A server on '' is to serve both families, and in one of them it does not listen, or not at all. "
+      "Either its socket is an IPv4 one (the first address that getaddrinfo has for a passive socket is "
+      "0.0.0.0), or an IPv6 one for IPv6 only. One dual-stack socket will do, or one socket for each family; "
+      "which it is to be is settled before bind.";
+
+  static constexpr const char* ports_are_in_network_order =
+      "The address is right, but the port is not: in the structure it is in network order, and is to be "
+      "turned (ntohs).";
 
   const std::uint64_t site = random.number(0x1000, 0xfffe);
   const std::uint64_t subnet = random.number(0x1000, 0x7ffe);
   const std::uint16_t port = random.port();
   const std::string message = random.words(3);
   const std::string name = random.words(1) + "-host.example";
+  std::set<std::uint16_t> own_ports;
 
  private:
-  /// The line about the connection with this port, or else the last one: for messages.
-  static std::string nearest_line(const Program& program, const std::string& port) {
+  static Descriptor begin_to_connect(const Host& from, const Address& to,
+                                     const std::optional<Address>& source) {
+    const auto inside = from.visit();
+    Descriptor fd(must(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+    if (source) must(bind(fd.get(), source->data(), *source->size()), "bind", source->to_string());
+    if (::connect(fd.get(), to.data(), *to.size()) != 0 && errno != EINPROGRESS && errno != ECONNREFUSED) {
+      throw_errno("connect", to.to_string());
+    }
+    return fd;
+  }
+
+  /// The line that has the same port at its end, or else the last one: for messages.
+  static std::string nearest_line(const Program& program, const std::string& text) {
     const std::vector<Line> lines = program.process().lines();
     if (lines.empty()) return "it printed no line";
+    const std::string ending = text.substr(text.find_last_of(":") + 1);  // all of it where there is no colon
     for (const Line& line : lines) {
-      if (line.text.find(port.substr(1)) != std::string::npos) return "it printed \"" + line.text + "\"";
+      if (line.text.find(ending) != std::string::npos) return "it printed \"" + line.text + "\"";
     }
     return fmt::format("the last of {} lines is \"{}\"", lines.size(), lines.back().text);
   }
 };
 
-/// A client and a server on one cable, each with an address of either family and a link-local one.
+/// A client and a server on one cable, each with an address of either family.
 class Ipv6 : public Ipv6Lab {
  protected:
   std::vector<std::string> v4 = random.neighbours();
@@ -190,20 +231,14 @@ class Ipv6 : public Ipv6Lab {
   Segment& wire = net.link(client, server);
 };
 
-// ---- the server
-// -----------------------------------------------------------------------------------------------------
+// ---- the server -----------------------------------------------------------------------------------------
 
 TEST_F(Ipv6, both_families_are_served_at_once) {
   server.sysctl("ipv6/bindv6only", "0");
+  likely_mistake(serves_both);
   Program& program = start_server(server, "");
-  likely_mistake(
-      "A server on '' is to serve both families, and this client of one of them gets no connection. Either "
-      "the socket is an "
-      "IPv4 one (the first address that getaddrinfo has for a passive socket is 0.0.0.0), or an IPv6 one for "
-      "IPv6 only. One "
-      "dual-stack socket will do, or one socket for each family.");
-  TcpPeer by_v4 = connect(client, server_v4);
-  TcpPeer by_v6 = connect(client, server_v6);
+  TcpPeer by_v4 = reach(client, server_v4);
+  TcpPeer by_v6 = reach(client, server_v6);
   likely_mistake(
       "Both clients are there at the same time, and each gets back what it sent: neither has to wait for the "
       "end of the other.");
@@ -213,7 +248,7 @@ TEST_F(Ipv6, both_families_are_served_at_once) {
   by_v4.half_close();
   by_v4.expect_end();
   expect_service(by_v6);
-  TcpPeer another = connect(client, server_v4);
+  TcpPeer another = reach(client, server_v4);
   expect_service(another);
   by_v6.half_close();
   by_v6.expect_end();
@@ -221,14 +256,17 @@ TEST_F(Ipv6, both_families_are_served_at_once) {
 }
 
 TEST_F(Ipv6, ipv4_clients_are_shown_as_ipv4) {
+  likely_mistake(serves_both);
   Program& program = start_server(server, "");
-  likely_mistake(
-      "On a socket that serves both families, a client that came over IPv4 has an IPv4-mapped address, "
-      "::ffff:10.1.1.2. That is "
-      "how the kernel fits it into the larger structure; people know it as 10.1.1.2, and so it is to be "
-      "shown, without brackets.");
   for (int i = 0; i < 2; ++i) {
-    const TcpPeer peer = connect(client, server_v4);
+    likely_mistake(serves_both);
+    const TcpPeer peer = reach(client, server_v4, client_v4.with_port(telling_port()));
+    likely_mistake(
+        "On a socket that serves both families, a client that came over IPv4 has an IPv4-mapped address, "
+        "::ffff:10.1.1.2. That is how the kernel fits it into the larger structure; people know it as "
+        "10.1.1.2, and so it is to be shown, without brackets.");
+    expect_named(program, peer.local().host());
+    likely_mistake(ports_are_in_network_order);
     expect_named(program, peer.local().to_string());
   }
 }
@@ -241,12 +279,16 @@ TEST_F(Ipv6, ipv6_clients_are_shown_whole) {
     source += fmt::format(":{:x}", 0x1000 * (i + 1) + random.number(0, 0xfff));
   client.add_address("eth0", source + "/128");
   server.route("fd00::/8", client_v6.host());
+  likely_mistake(serves_both);
   Program& program = start_server(server, "");
-  likely_mistake(how_addresses_are_written);
-  const TcpPeer plain = connect(client, server_v6);
-  expect_named(program, plain.local().to_string());
-  const TcpPeer longest = connect_from(client, Address::numeric(source, 0), server_v6);
-  expect_named(program, longest.local().to_string());
+  const TcpPeer plain = reach(client, server_v6, client_v6.with_port(telling_port()));
+  const TcpPeer longest = reach(client, server_v6, Address::numeric(source, telling_port()));
+  for (const TcpPeer* peer : {&plain, &longest}) {
+    likely_mistake(how_addresses_are_written);
+    expect_named(program, "[" + peer->local().host() + "]");
+    likely_mistake(ports_are_in_network_order);
+    expect_named(program, peer->local().to_string());
+  }
 }
 
 TEST_F(Ipv6, addresses_are_written_as_rfc_5952_says) {
@@ -258,7 +300,8 @@ TEST_F(Ipv6, addresses_are_written_as_rfc_5952_says) {
   const std::string start = "2001:db8:";
   const std::vector<Case> cases = {
       {start + large() + ":" + small() + "0:" + small() + ":" + large() + ":" + small() + "00:" + small(),
-       "Each group is written without leading zeros, and in lower case."},
+       "Each group is written without leading zeros, and in lower case; the first of its two bytes is the "
+       "upper half."},
       {start + large() + ":0:" + large() + ":" + small() + ":" + large() + ":" + small(),
        "One zero group alone is written as 0: the two colons stand for two groups at least (section 4.2.2)."},
       {start + ":" + large() + ":0:0:" + small(),
@@ -281,13 +324,13 @@ TEST_F(Ipv6, addresses_are_written_as_rfc_5952_says) {
         "An IPv6 address has one way to be written (RFC 5952), so that it can be searched for and "
         "compared. " +
         one.rule);
-    const TcpPeer peer = connect_from(client, Address::numeric(one.text, 0), server_v6);
+    const TcpPeer peer = reach(client, server_v6, Address::numeric(one.text, 0));
     expect_named(program, peer.local().to_string());
   }
   likely_mistake(
       "The two colons may stand at the beginning of the text: ::1 is 2 colons and a 1, and nothing before "
       "them.");
-  const TcpPeer itself = connect(server, Address::numeric("::1", port));
+  const TcpPeer itself = reach(server, Address::numeric("::1", port));
   expect_named(program, itself.local().to_string());
 }
 
@@ -295,47 +338,45 @@ TEST_F(Ipv6, server_listens_only_where_it_was_told) {
   const Address other = Address::numeric(v6(subnet, random.number(1, 0xff)), port);
   server.add_address("eth0", other.host() + "/64");
   {
-    Program& program = start_server(server, server_v6.host());
-    TcpPeer peer = connect(client, server_v6);
-    expect_service(peer);
-    likely_mistake(how_addresses_are_written);
-    expect_named(program, server_v6.to_string());
     likely_mistake(
-        "A server on one address takes no connections to the others of its host, of whichever family: it is "
-        "bound to that address.");
+        "A server on an IPv6 address is bound to that address: clients reach it there, and nowhere else.");
+    Program& program = start_server(server, server_v6.host());
+    TcpPeer peer = reach(client, server_v6);
+    expect_service(peer);
     expect_refusal(client, other);
     expect_refusal(client, server_v4);
+    likely_mistake(how_addresses_are_written);
+    expect_named(program, server_v6.to_string());
     program.kill();
   }
   {
+    likely_mistake("A server on an IPv4 address is bound to that address, and takes no IPv6 connections.");
     Program& program = start_server(server, server_v4.host());
-    TcpPeer peer = connect(client, server_v4);
+    TcpPeer peer = reach(client, server_v4);
     expect_service(peer);
+    expect_refusal(client, server_v6);
     likely_mistake(how_addresses_are_written);
     expect_named(program, server_v4.to_string());
-    likely_mistake("A server on an IPv4 address takes no IPv6 connections.");
-    expect_refusal(client, server_v6);
   }
-  Program& program = run(client, {"server", client_v6.host(), "-p", "0"});
-  const Address real = program.await_listener();
   likely_mistake(
       "Port 0 lets the kernel choose. Which port that is, tells getsockname after bind, and it is that one "
       "which is to be printed.");
+  Program& program = run(client, {"server", client_v6.host(), "-p", "0"});
+  const Address real = program.await_listener();
   expect_named(program, real.to_string());
 }
 
 TEST_F(Ipv6, setting_of_the_machine_does_not_matter) {
   step("on this machine new IPv6 sockets are for IPv6 only (/proc/sys/net/ipv6/bindv6only is 1)");
   server.sysctl("ipv6/bindv6only", "1");
-  Program& first = start_server(server, "");
   likely_mistake(
       "Whether an IPv6 socket takes IPv4 as well is a setting of the machine, unless the program says which "
-      "it wants: "
-      "IPV6_V6ONLY, 0 or 1, before bind. A program that relies on the setting works at home and not "
-      "elsewhere.");
+      "it wants: IPV6_V6ONLY, 0 or 1, before bind. A program that relies on the setting works at home and "
+      "not elsewhere.");
+  Program& first = start_server(server, "");
   {
-    TcpPeer by_v6 = connect(client, server_v6);
-    TcpPeer by_v4 = connect(client, server_v4);
+    TcpPeer by_v6 = reach(client, server_v6);
+    TcpPeer by_v4 = reach(client, server_v4);
     expect_service(by_v4);
     expect_service(by_v6);
   }
@@ -343,17 +384,17 @@ TEST_F(Ipv6, setting_of_the_machine_does_not_matter) {
 
   step("on this machine new IPv6 sockets take IPv4, too (bindv6only is 0)");
   server.sysctl("ipv6/bindv6only", "0");
-  start_server(server, "::");
-  TcpPeer by_v6 = connect(client, server_v6);
-  expect_service(by_v6);
   likely_mistake(
-      "A server on :: is for IPv6, and leaves IPv4 alone: the option says so, IPV6_V6ONLY set to 1 before "
-      "bind.");
+      "A server on :: is for IPv6, and leaves IPv4 alone, so that another may have the port there: "
+      "IPV6_V6ONLY set to 1 before bind.");
+  start_server(server, "::");
+  TcpPeer by_v6 = reach(client, server_v6);
+  expect_service(by_v6);
   expect_refusal(client, server_v4);
   step("so another server can have the same port for IPv4");
   Program& second = run(server, {"server", "0.0.0.0", "-p", std::to_string(port)});
   expect_named(second, fmt::format("0.0.0.0:{}", port));
-  TcpPeer by_v4 = connect(client, server_v4);
+  TcpPeer by_v4 = reach(client, server_v4);
   expect_service(by_v4);
 }
 
@@ -363,9 +404,9 @@ TEST_F(Ipv6Lab, host_without_ipv4_works) {
   Host& client = net.host("client", v6(subnet, random.number(0x100, 0x7fff)) + "/64");
   Host& server = net.host("server", server_v6.host() + "/64");
   Segment& wire = net.link(client, server);
-  Program& program = start_server(server, "");
   likely_mistake("These hosts have no IPv4 address. The server has to listen on an IPv6 socket as well.");
-  TcpPeer peer = connect(client, server_v6);
+  Program& program = start_server(server, "");
+  TcpPeer peer = reach(client, server_v6);
   expect_service(peer);
   likely_mistake(
       "The name has an IPv4 address, too, which leads nowhere from here: the client must get through by the "
@@ -393,10 +434,9 @@ TEST_F(Ipv6Lab, machine_without_ipv6_works) {
   step("these machines have no IPv6: such a socket cannot be had (EAFNOSUPPORT)");
   likely_mistake(
       "A kernel may have no IPv6 at all; then socket fails with EAFNOSUPPORT for this family. A server on '' "
-      "serves "
-      "whichever families there are, so it goes on with IPv4.");
+      "serves whichever families there are, so it goes on with IPv4.");
   Program& program = start_server(server, "", {.without_ipv6 = true});
-  TcpPeer peer = connect(client, server_v4);
+  TcpPeer peer = reach(client, server_v4);
   expect_service(peer);
   expect_named(program, peer.local().to_string());
 
@@ -417,8 +457,7 @@ TEST_F(Ipv6Lab, machine_without_ipv6_works) {
   lost.expect_error({server_v6.to_string()});
 }
 
-// ---- the client
-// -----------------------------------------------------------------------------------------------------
+// ---- the client -----------------------------------------------------------------------------------------
 
 /// The same address as nobody should write it, but everybody must read: all groups, all zeros, capital
 /// letters.
@@ -435,10 +474,12 @@ TEST_F(Ipv6, client_takes_numbers_of_every_form) {
   TcpListener by_v6(story(), server, server_v6);
   likely_mistake(
       "HOST is an IPv4 or IPv6 address, in any of the forms that are allowed for it: getaddrinfo reads them "
-      "all, and tells the "
-      "family. The socket has to be of that family.");
+      "all, and tells the family. The socket has to be of that family.");
   expect_conversation(by_v4, start_client(client, server_v4.host()), server_v4.to_string());
-  likely_mistake("HOST is an IPv6 address; the socket has to be of that family.");
+  likely_mistake(
+      "HOST is an IPv6 address. Whoever asks getaddrinfo for one family alone does not get it (ai_family); "
+      "the socket has to be of the family that was found; and the address is longer than an IPv4 one, as "
+      "long as ai_addrlen says.");
   expect_conversation(by_v6, start_client(client, server_v6.host()), server_v6.to_string());
   likely_mistake(
       "This is the same address as before, written out in full. It is read as it stands, and printed as RFC "
@@ -468,15 +509,15 @@ TEST_F(Ipv6, dead_addresses_are_passed_over_in_order) {
   TcpListener at_v4(story(), server, server_v4);
   Program& program = start_client(client, name, knowing(name, addresses));
   likely_mistake(
-      "The name has four addresses, and the client did not come as far as the first that works. An address "
-      "that fails, for "
-      "whatever reason (refused, unreachable, no route), is passed over, and the next one gets its turn with "
-      "a new socket.");
+      "The name has four addresses. The client is to connect to the first that works, in the order of "
+      "getaddrinfo: an address that fails, for whatever reason (refused, unreachable, no route), is passed "
+      "over, and the next one gets its turn. Here it stopped too early, or went elsewhere; what crossed the "
+      "cable tells where.");
   expect_conversation(at_far, program, far.to_string());
   likely_mistake(
       "getaddrinfo returns the addresses sorted, the most promising first (RFC 6724). They are tried one "
-      "after the other in "
-      "this order, each once, up to the first that works; what comes after that is not tried.");
+      "after the other in this order, each once, up to the first that works; what comes after that is not "
+      "tried.");
   step("on the cable: the attempts came in order");
   const std::vector<Address> first = {near, middle, far};
   expect(tried(wire, client) == first, "attempts at " + list(first),
@@ -508,11 +549,11 @@ TEST_F(Ipv6Lab, link_local_address_goes_out_of_its_interface) {
   Host& server = net.host("server", v6(subnet ^ 1, 2) + "/64 " + there.host() + "/64");
   Segment& wrong = net.link(client, other);
   Segment& right = net.link(client, server);
-  Program& program = start_server(server, there.host() + "%eth0");
   likely_mistake(
       "A link-local address is valid on one link only, and exists on every link anew: it goes with its "
-      "interface, behind a %, both when it is "
-      "read (the scope that getaddrinfo found, sin6_scope_id) and when it is printed.");
+      "interface, behind a %, both when it is read (the scope that getaddrinfo found, sin6_scope_id) and "
+      "when it is printed.");
+  Program& program = start_server(server, there.host() + "%eth0");
   const auto with_scope = [](const Address& address, const std::string& interface) {
     return fmt::format("[{}%{}]:{}", address.host(), interface, address.port());
   };
@@ -531,25 +572,19 @@ TEST_F(Ipv6, errors_name_the_address_that_was_tried) {
     Program& program = start_client(client, name, knowing(name, {server_v4.host(), server_v6.host()}));
     likely_mistake(
         "None of the name's addresses worked. The message should say which were tried and why each failed: "
-        "the name alone does "
-        "not tell whether it was IPv4 or IPv6 that is broken.");
+        "the name alone does not tell whether it was IPv4 or IPv6 that is broken.");
     program.expect_exit(1);
     program.expect_error({server_v6.to_string(), "refused"});
     program.expect_error({server_v4.to_string()});
   }
   {
     likely_mistake(
-        "A name that nobody knows is an error of getaddrinfo, which does not set errno: gai_strerror knows "
-        "the words for it. The "
-        "message names the name, and the client is done at once.");
+        "For a name that nobody knows getaddrinfo returns an error (gai_strerror has the words for it) and "
+        "no address. The message names the name, and the client is done at once.");
     const std::string unknown = "no-such-" + random.words(1) + ".example";
     Program& program = start_client(client, unknown, knowing(name, {server_v4.host()}));
     program.expect_exit(1);
     program.expect_error({unknown});
-    step("the reason is given");
-    const std::string said = program.process().standard_error();
-    expect(said.find("Success") == std::string::npos, "the reason why the name has no address",
-           "it says: " + said);
   }
   {
     likely_mistake(
@@ -575,8 +610,7 @@ TEST_F(Ipv6, errors_name_the_address_that_was_tried) {
   both.expect_error({fmt::format(":{}", port), "in use"});
 }
 
-// ---- stretch
-// --------------------------------------------------------------------------------------------------------
+// ---- stretch --------------------------------------------------------------------------------------------
 
 TEST_F(Ipv6, black_holed_ipv6_costs_a_quarter_of_a_second) {
   const Address far = Address::numeric(v6(subnet ^ 0x8000, random.number(1, 0xffff)), port);
@@ -588,8 +622,8 @@ TEST_F(Ipv6, black_holed_ipv6_costs_a_quarter_of_a_second) {
       client, name, knowing(name, {server_v6.host(), far.host(), server_v4.host()}), {"--happy"});
   likely_mistake(
       "The first attempt hears nothing, and with TCP that goes on for two minutes. After 250 ms the next "
-      "attempt begins beside "
-      "it, which is one of the other family: the families take turns (RFC 8305, sections 4 and 5).");
+      "attempt begins beside it, which is one of the other family: the families take turns (RFC 8305, "
+      "sections 4 and 5).");
   TcpPeer peer = listener.accept();
   const auto first = await_frames(wire, syn.from(client).to(server_v6), 1, "SYN to the first address");
   const auto second = await_frames(wire, syn.from(client).to(server_v4), 1, "SYN to the IPv4 address");
@@ -610,8 +644,8 @@ TEST_F(Ipv6, quick_answer_is_waited_for) {
     Program& program =
         start_client(client, name, knowing(name, {server_v6.host(), server_v4.host()}), {"--happy"});
     likely_mistake(
-        "An attempt that is answered within 250 ms wins, and the other address is left alone: nobody is to "
-        "be bothered with connections for nothing.");
+        "An attempt that is answered within 250 ms wins, and the other address is left alone: no server is "
+        "to be bothered with connections that nobody wants.");
     TcpPeer peer = by_v6.accept();
     finish_conversation(peer, program, server_v6.to_string());
     step("on the cable: no attempt over IPv4");
@@ -645,6 +679,31 @@ TEST_F(Ipv6, quick_answer_is_waited_for) {
   finish_conversation(peer, program, server_v4.with_port(other).to_string());
 }
 
+TEST_F(Ipv6, slow_attempt_goes_on_beside_the_next) {
+  TcpListener by_v6(story(), server, server_v6);
+  step("answers over IPv6 take 0.6 s, and over IPv4 nobody is there");
+  wire.rule(delay(tcp.from(server_v6), 600ms));
+  Program& program =
+      start_client(client, name, knowing(name, {server_v6.host(), server_v4.host()}), {"--happy"});
+  likely_mistake(
+      "The IPv4 attempt begins after 250 ms of silence, but it does not take the first one's place: "
+      "whichever is answered first is used, be it the older.");
+  const auto begin = await_frames(wire, syn.from(client).to(server_v6), 1, "SYN over IPv6").front().time;
+  if (!wire.wait_for(syn.from(client).to(server_v4), 1, begin + 1s) &&
+      machine_delay(begin, program) > 200ms) {
+    story().cannot_judge("the machine was too busy for a race", true);
+  }
+  (void)await_frames(wire, syn.from(client).to(server_v4), 1, "SYN to the IPv4 address");
+  TcpPeer peer = by_v6.accept();
+  finish_conversation(peer, program, server_v6.to_string());
+  step("on the cable: one attempt over IPv6");
+  std::set<std::uint16_t> ports;
+  for (const CapturedFrame& one : wire.frames(syn.from(client).to(server_v6)))
+    ports.insert(one.frame.headers().source.port());
+  expect(ports.size() == 1, "the answer to the first attempt is taken",
+         fmt::format("there were {} attempts at {}", ports.size(), server_v6.to_string()));
+}
+
 TEST_F(Ipv6, loser_of_the_race_is_given_up) {
   TcpListener by_v6(story(), server, server_v6);
   TcpListener by_v4(story(), server, server_v4);
@@ -654,14 +713,17 @@ TEST_F(Ipv6, loser_of_the_race_is_given_up) {
       start_client(client, name, knowing(name, {server_v6.host(), server_v4.host()}), {"--happy"});
   likely_mistake(
       "IPv6 is slow here, and after 250 ms IPv4 is tried as well. It answers first, so it is used.");
+  const auto begin = await_frames(wire, syn.from(client).to(server_v6), 1, "SYN over IPv6").front().time;
+  if (!by_v4.has_connection(patience) && machine_delay(begin, program) > 500ms) {
+    story().cannot_judge("the machine was too busy for a race", true);
+  }
   TcpPeer peer = by_v4.accept();
   peer.expect_receive(message);
   const Match over_v6 = tcp.from(client).to(server_v6);
-  const auto begin = await_frames(wire, syn.from(client).to(server_v6), 1, "SYN over IPv6").front().time;
   likely_mistake(
       "The IPv6 attempt lost, but it goes on: when its answer came at last, the client's kernel accepted it, "
-      "and the server has a connection "
-      "that nobody will use. Close the sockets of all attempts but the winner's as soon as there is one.");
+      "and the server has a connection that nobody will use. Close the sockets of all attempts but the "
+      "winner's as soon as there is one.");
   const auto replies = await_frames(wire, over_v6 && !syn, 1, "reply to the late answer");
   step("the late answer over IPv6 is refused (RST)");
   const bool refused = (replies.front().frame.headers().flags & tcp_flag::rst) != 0;
@@ -674,16 +736,17 @@ TEST_F(Ipv6, loser_of_the_race_is_given_up) {
 
 TEST_F(Ipv6, flow_label_is_on_every_packet) {
   const auto label = static_cast<std::uint32_t>(random.number(0x10000, 0xfffff));
+  constexpr const char* about_labels =
+      "The flow label that was asked for does not get into the packets. It is in network order, like ports "
+      "and addresses; the kernel wants it to be registered (IPV6_FLOWLABEL_MGR), given with the address "
+      "(sin6_flowinfo), and the socket be told to send it (IPV6_FLOWINFO_SEND), all before connect. "
+      "Otherwise it makes up labels of its own.";
+  likely_mistake(about_labels);
   TcpListener listener(story(), server, server_v6);
   Program& program = start_client(client, server_v6.host(), {}, {"--flow-label", std::to_string(label)});
   TcpPeer peer = listener.accept();
   finish_conversation(peer, program, server_v6.to_string());
-  likely_mistake(
-      "The packets have another flow label than was asked for. It is in network order, like ports and "
-      "addresses; the kernel "
-      "wants it to be registered (IPV6_FLOWLABEL_MGR), given with the address (sin6_flowinfo), and the "
-      "socket be told to send it "
-      "(IPV6_FLOWINFO_SEND), all before connect. Otherwise it makes up labels of its own.");
+  likely_mistake(about_labels);
   const auto frames =
       await_frames(wire, (syn || with_payload || fin).from(client), 2, "frame from the client");
   step(fmt::format("on the cable: each has the flow label {:#x}", label));

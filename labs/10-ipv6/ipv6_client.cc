@@ -115,7 +115,7 @@ void Race::begin_next() {
   waiting_.erase(waiting_.begin());
   next_begin_ = Clock::now() + attempt_delay;
   // STRETCH(10.11): begin to connect without waiting; note a failure and let the next attempt begin at once.
-  todo("10.11", to, next_begin_, failures_);
+  todo("10.11", to, label_, running_, failures_);
 }
 
 /// Waits until an attempt is decided (its socket can be written to, POLLOUT, or has an error) or the next may
