@@ -94,6 +94,7 @@ class Ipv6Lab : public Check {
     Descriptor fd;
     int error = ETIMEDOUT;
     story().wait(Clock::now() + patience, [&](Clock::time_point until) {
+      fd.reset();  // first, as it may hold the very port that the next one wants
       fd = begin_to_connect(from, to, source);
       pollfd ready{fd.get(), POLLOUT, 0};
       const auto left = std::max(until - Clock::now(), Clock::duration::zero());
