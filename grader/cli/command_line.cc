@@ -78,7 +78,7 @@ void add_grade(CLI::App& app, Command& chosen) {
   const auto [command, request] =
       add(app, chosen, "grade", "Grade submissions, folders or archives: one, or a class of them", grade);
   command->add_option("PATH", request->paths, "A submission, or a folder of submissions")->required();
-  command->add_option("--labs", request->labs, "Labs to grade, as in 03,05 (default: all)")->delimiter(',');
+  command->add_option("--labs", request->labs, "Labs to grade, as in 03,05 (default: those that anybody handed in)")->delimiter(',');
   command->add_option("--out", request->out, "Folder for gradebook, feedback and evidence")
       ->capture_default_str();
   command->add_option("--jobs", request->jobs, "Submissions at once (default: twice the cores)")
