@@ -40,9 +40,8 @@ void share_port(const Descriptor& socket) {
 /// A TCP socket that listens at this address, port 0 being any free port, and whose queue holds `backlog`
 /// finished connections.
 /// A server that was just stopped leaves connections in TIME_WAIT, which keep its port from the next server
-/// for a minute, unless SO_REUSEADDR is set before bind. If `shared`, calls `share_port`, before bind as
-/// well. Errors read `bind 10.2.0.1:1060: Address already in use`. See socket(2), socket(7), bind(2),
-/// listen(2).
+/// for a minute, unless SO_REUSEADDR is set before bind. If `shared`, calls `share_port` there, too.
+/// Errors read `bind 10.2.0.1:1060: Address already in use`. See socket(2), socket(7), bind(2), listen(2).
 Descriptor open_listener(const Address& address, int backlog, bool shared) {
   // TODO(02.1): make a TCP socket, let its port be used again, bind it and listen.
   todo("02.1", address, backlog, shared);
@@ -86,12 +85,11 @@ Descriptor open_stop_signal() {
 
 /// Waits until a client is in the queue, or the server is asked to stop. Returns whether to accept: closing
 /// the listener would reset those who wait, so the server stops only once the queue is empty.
-/// poll(2) passes over a descriptor of -1. Linux keeps even a connection that was reset in the queue
-/// until it is accepted, so accept does not wait after this; elsewhere it might (accept(2), NOTES).
+/// poll(2) passes over a descriptor of -1. Linux keeps even a connection that was reset in the queue until it
+/// is accepted, so accept does not wait after this; elsewhere it might (accept(2), NOTES).
 bool wait_for_client([[maybe_unused]] const Descriptor& listener,
                      [[maybe_unused]] const Descriptor& stop_signal) {
-  // STRETCH(02.7): wait for either with poll; false if only the signal is there. (`true` leaves it to
-  // accept.)
+  // STRETCH(02.7): wait for either with poll; false if only the signal is there. (`true`: accept waits.)
   return true;
 }
 
