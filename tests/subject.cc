@@ -4,7 +4,11 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/if_ether.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
+#include <netpacket/packet.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,11 +28,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -204,6 +210,106 @@ int raw(const Words&) {
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const char echo[8] = {8, 0, static_cast<char>(0xf7), static_cast<char>(0xff), 0, 0, 0, 0};
   say("send", sendto(fd, echo, sizeof echo, 0, reinterpret_cast<sockaddr*>(&to), sizeof to));
+  return 0;
+}
+
+/// Every interface that this program can find or name, however it asks.
+int interfaces(const Words&) {
+  struct if_nameindex* all = if_nameindex();
+  for (auto* one = all; one != nullptr && one->if_index != 0; ++one) {
+    std::cout << "listed " << one->if_name << std::endl;
+  }
+  if_freenameindex(all);
+  const int fd = socket(AF_PACKET, SOCK_RAW, 0);
+  for (int index = 1; index <= 4096; ++index) {
+    ifreq named{};
+    named.ifr_ifindex = index;
+    if (ioctl(fd, SIOCGIFNAME, &named) == 0) std::cout << "named " << named.ifr_name << std::endl;
+    sockaddr_ll here{};
+    here.sll_family = AF_PACKET;
+    here.sll_protocol = htons(ETH_P_ALL);
+    here.sll_ifindex = index;
+    if (bind(fd, reinterpret_cast<sockaddr*>(&here), sizeof here) == 0) {
+      std::cout << "bound " << (ioctl(fd, SIOCGIFNAME, &named) == 0 ? named.ifr_name : "?") << std::endl;
+    }
+  }
+  std::ifstream table("/proc/net/dev");
+  for (std::string line; std::getline(table, line);) {
+    const auto colon = line.find(':');
+    const auto begin = line.find_first_not_of(' ');
+    if (colon != std::string::npos) std::cout << "counted " << line.substr(begin, colon - begin) << std::endl;
+  }
+  return 0;
+}
+
+/// Broadcasts a frame that holds these words on every interface with an index up to 4096.
+int send_frames(const Words& words) {
+  const int fd = socket(AF_PACKET, SOCK_RAW, 0);
+  std::string frame(12, '\xff');  // to everybody, from nobody that there is
+  frame += "\x88\xb5";            // an EtherType for experiments (IEEE 802)
+  frame += words.at(0) + std::string(60, ' ');
+  for (int index = 1; index <= 4096; ++index) {
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(0x88b5);
+    to.sll_ifindex = index;
+    to.sll_halen = 6;
+    std::memset(to.sll_addr, 0xff, 6);
+    sendto(fd, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+  }
+  return 0;
+}
+
+std::string network_of(const char* path) {
+  char text[64];
+  const ssize_t length = readlink(path, text, sizeof text);
+  return length < 0 ? strerrorname_np(errno) : std::string(text, static_cast<std::size_t>(length));
+}
+
+/// Tries to come into another network, or to bring another network here. The last line says where it is in
+/// the end.
+int leave_network(const Words&) {
+  for (const char* path : {"/proc/self/ns/net", "/proc/self/ns/user", "/proc/1/ns/net", "/proc/1/ns/user"}) {
+    const int there = open(path, O_RDONLY);
+    say(std::string("setns ") + path, there < 0 ? there : setns(there, 0));
+  }
+  const long launcher = syscall(SYS_pidfd_open, 1, 0);
+  say("setns pidfd", setns(static_cast<int>(launcher), CLONE_NEWNET));
+  say("unshare", unshare(CLONE_NEWNET));
+  say("unshare with user", unshare(CLONE_NEWUSER | CLONE_NEWNET));
+  say("tun", open("/dev/net/tun", O_RDWR));
+
+  const int any = socket(AF_INET, SOCK_DGRAM, 0);
+  for (const auto& [what, request] :
+       {std::pair{"flags", SIOCSIFFLAGS}, {"address", SIOCSIFADDR}, {"mtu", SIOCSIFMTU}}) {
+    ifreq change{};
+    std::strcpy(change.ifr_name, "eth0");
+    change.ifr_addr.sa_family = request == SIOCSIFADDR ? AF_INET : 0;
+    if (request == SIOCSIFMTU) change.ifr_mtu = 1000;
+    say(std::string("change ") + what, ioctl(any, static_cast<unsigned long>(request), &change));
+  }
+  // Moves eth0 to the network of process 1 (rtnetlink(7)).
+  struct {
+    nlmsghdr header;
+    ifinfomsg link;
+    rtattr attribute;
+    unsigned pid;
+  } move{};
+  move.header = {sizeof move, RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, 1, 0};
+  move.link.ifi_index = static_cast<int>(if_nametoindex("eth0"));
+  move.attribute = {sizeof(rtattr) + sizeof(unsigned), IFLA_NET_NS_PID};
+  move.pid = 1;
+  const int route = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+  struct {
+    nlmsghdr header;
+    nlmsgerr error;
+    char rest[256];
+  } answer{};
+  long result = send(route, &move, sizeof move, 0);
+  if (result >= 0) result = recv(route, &answer, sizeof answer, 0);
+  errno = -answer.error.error;
+  say("move eth0", result < 0 || answer.header.nlmsg_type != NLMSG_ERROR || answer.error.error != 0 ? -1 : 0);
+  std::cout << network_of("/proc/self/ns/net") << std::endl;
   return 0;
 }
 
@@ -477,6 +583,9 @@ const std::map<std::string, int (*)(const Words&)> commands = {
     {"break-out", break_out},
     {"touch-launcher", touch_launcher},
     {"raw", raw},
+    {"interfaces", interfaces},
+    {"send-frames", send_frames},
+    {"leave-network", leave_network},
     {"families", families},
     {"execute", execute},
     {"daemons", daemons},
