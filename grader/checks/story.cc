@@ -31,9 +31,12 @@ void Story::cannot_judge(std::string reason, bool worth_retrying) {
 
 bool Story::wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) const {
   constexpr std::chrono::milliseconds slice{50};
+  // What the programs sent last may still be on its way, through the kernel and over the cable, when they
+  // have ended: on a busy machine for hundreds of milliseconds.
+  constexpr std::chrono::seconds last_look{2};
   for (;;) {
     const bool last = cast_.all_ended();  // asked before looking: what they did until then is seen
-    const auto until = std::min(deadline, Clock::now() + slice);
+    const auto until = std::min(deadline, Clock::now() + (last ? last_look : slice));
     if (look(until)) return true;
     if (last || until == deadline) return false;
   }

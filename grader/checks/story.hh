@@ -45,9 +45,9 @@ class Story {
   /// The grader has trouble of its own. `worth_retrying`: the machine was busy, another time it may work.
   [[noreturn]] void cannot_judge(std::string reason, bool worth_retrying);
 
-  /// Calls `look` until it returns true, or the deadline has passed, or all programs have ended and so
-  /// nothing more can come of it. `look` waits itself, until the time it is given and no longer. Returns what
-  /// it returned last.
+  /// Calls `look` until it returns true, or the deadline has passed, or all programs have ended and what they
+  /// sent has had time to arrive, so that nothing more can come of it. `look` waits itself, until the time it
+  /// is given and no longer. Returns what it returned last.
   bool wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) const;
 
   [[nodiscard]] double seconds_since_start(Clock::time_point time) const;
