@@ -137,8 +137,7 @@ class SpoofedReply : public Check {
     likely_mistake(attack_failed);
     const std::size_t before = wire.count(any_packet.from(attacker));
     start_attack(victim, {"--as", server.at(port).to_string()}, message).expect_exit(0);
-    return Wire(
-        await_frames(wire, any_packet.from(attacker), before + 1, "packet from the attacker").back().frame);
+    return Wire(await_frames(wire, any_packet.from(attacker), before + 1, "attack packet").back().frame);
   }
 
   /// A message of this many bytes of every value but zero, which no argument can hold; the outer ones have
@@ -258,7 +257,7 @@ TEST_F(SpoofedReply, ordinary_datagram_deceives_only_who_does_not_look) {
       "Without --as the attack is one ordinary datagram to the victim's address and port, which holds "
       "exactly the bytes of the message. The kernel writes the headers.");
   start_attack(asker, {}, lie).expect_exit(0);
-  const auto sent = await_frames(wire, any_packet.from(attacker), 1, "packet from the attacker");
+  const auto sent = await_frames(wire, any_packet.from(attacker), 1, "attack packet");
   const Wire seen(sent.front().frame);
   expect(seen.message() == lie && seen.destination() == asker.to_string(),
          fmt::format("the message \"{}\" to {}", lie, asker.to_string()),
@@ -274,7 +273,7 @@ TEST_F(SpoofedReply, ordinary_datagram_deceives_only_who_does_not_look) {
   likely_mistake(
       "A client whose socket is connected does not even hear of an ordinary datagram from elsewhere: its "
       "kernel refuses it (ICMP port unreachable).");
-  await_frames(wire, port_unreachable.from(client).to(attacker), 1, "refusal (ICMP port unreachable)");
+  await_frames(wire, port_unreachable.from(client).to(attacker), 1, "ICMP refusal");
   connected.expect_running();
   step("the server wakes up");
   knows.resume();
@@ -320,7 +319,7 @@ TEST_F(SpoofedReply, forged_packet_has_the_ends_that_were_asked_for) {
     likely_mistake(attack_failed);
     start_attack(victim, {"--as", claimed.to_string()}, message).expect_exit(0);
     const auto count = static_cast<std::size_t>(i) + 1;
-    const auto packets = await_frames(wire, any_packet.from(attacker), count, "packet from the attacker");
+    const auto packets = await_frames(wire, any_packet.from(attacker), count, "attack packet");
     const Wire seen(packets.back().frame);
     likely_mistake(
         "The packet has other ends than it should. Its source is what --as says, address and port; its "
@@ -447,7 +446,7 @@ TEST_F(SpoofedReply, raw_socket_without_the_right_is_an_error) {
       "what socket returns, say the reason, and end with status 1.");
   program.expect_exit(1);
   program.expect_error({"permitted"});
-  expect_frames(wire, any_packet.from(attacker), 0, "packet from the attacker");
+  expect_frames(wire, any_packet.from(attacker), 0, "attack packet");
 }
 
 // ---- the careful client
@@ -498,7 +497,7 @@ TEST_F(SpoofedReply, strangers_are_refused_by_the_kernel) {
   std::size_t refused = 0;
   for (UdpPeer* stranger : {&other_port, &other_address, &neither}) {
     stranger->send(asked.token + " " + lie, asked.from);
-    await_frames(wire, port_unreachable.from(client), ++refused, "refusal (ICMP port unreachable)");
+    await_frames(wire, port_unreachable.from(client), ++refused, "ICMP refusal");
     program.expect_running();
   }
   peer.send(asked.token + " " + truth, asked.from);
