@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "common/error.hh"
+#include "grader/network/chain.hh"
 #include "grader/network/checksum.hh"
 
 namespace wirelab {
@@ -353,6 +354,29 @@ TEST(Routers, four_routers_pass_packets_on_and_count_the_hops) {
   EXPECT_EQ(last.frames(udp).at(0).frame.headers().ttl, 64 - 4);
   at.send("back", left.at(4000));
   EXPECT_EQ(from.receive(), "back");
+}
+
+TEST(Routers, a_chain_is_reached_from_end_to_end_in_both_families) {
+  Network net;
+  Chain chain(net, {1500, 1400, 1450}, 7, Chain::Families::both);
+  ASSERT_EQ(chain.routers.size(), 2u);
+  ASSERT_EQ(chain.cables.size(), 3u);
+  for (const std::size_t family : {0u, 1u}) {
+    const Address target = chain.server.addresses().at(family);
+    const Socket from(chain.client, 4000, chain.client.addresses().at(family)),
+        at(chain.server, 1060, target);
+    from.send("far", target.with_port(1060));
+    EXPECT_EQ(at.receive(), "far");
+    EXPECT_EQ(chain.cables.back()->frames(udp).back().frame.headers().ttl, 64 - 2);
+  }
+  const int discover = IP_PMTUDISC_DO;
+  const Socket from(chain.client, 4001);
+  must(setsockopt(from.fd(), IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover), "setsockopt");
+  from.send(std::string(1440, 'x'), chain.server.at(1060));
+  EXPECT_TRUE(chain.cables.front()->wait_for(too_big, 1, Clock::now() + patience));
+  const Socket back(chain.server, 4001), there(chain.client, 1060);
+  back.send("near", chain.client.at(1060));
+  EXPECT_EQ(there.receive(), "near");
 }
 
 TEST(Routers, a_narrow_link_answers_fragmentation_needed) {

@@ -90,6 +90,11 @@ const Match with_payload([](const Frame& frame) {
   return (protocol == Protocol::tcp || protocol == Protocol::udp) && !frame.headers().payload.empty();
 });
 const Match port_unreachable(is_port_unreachable);
+const Match too_big([](const Frame& frame) {
+  const Headers& is = frame.headers();
+  return (is.protocol == Protocol::icmp && is.type == 3 && is.code == 4) ||
+         (is.protocol == Protocol::icmpv6 && is.type == 2);
+});
 const Match background(is_background);
 
 }  // namespace wirelab

@@ -45,6 +45,7 @@ extern const Match fin;  ///< TCP with FIN, whatever else
 extern const Match rst;
 extern const Match with_payload;      ///< TCP or UDP that carries at least one byte
 extern const Match port_unreachable;  ///< ICMP or ICMPv6: nobody listens on that port
+extern const Match too_big;           ///< ICMP "fragmentation needed", ICMPv6 "packet too big"
 
 /// What the kernels say among themselves, not the programs: ARP, neighbour discovery, multicast reports.
 extern const Match background;
