@@ -127,6 +127,7 @@ std::string Frame::summary() const {
     case other:
       break;
   }
+  if (is.fragment) return fmt::format("IP {} fragment", hosts());
   if (is.source.family() != AF_UNSPEC) return "IP " + hosts();
   return fmt::format("frame of {} bytes", bytes_.size());
 }

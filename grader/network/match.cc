@@ -32,7 +32,7 @@ bool is_background(const Frame& frame) {
   if (is.protocol == Protocol::arp) return true;
   // RFC 4443 gives errors and echo the types below 130; above lie multicast listener and neighbour discovery.
   if (is.protocol == Protocol::icmpv6) return is.type >= 130;
-  return is.protocol == Protocol::other;
+  return is.protocol == Protocol::other && !is.fragment;
 }
 
 }  // namespace
