@@ -1,0 +1,3 @@
+#include "mtu.hh"
+
+// Everything is in discovery.cc.
