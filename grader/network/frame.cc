@@ -121,8 +121,10 @@ std::string Frame::summary() const {
     case icmp:
     case icmpv6: {
       const std::string_view name = icmp_name(is);
-      return name.empty() ? fmt::format("ICMP {} type {} code {}", hosts(), is.type, is.code)
-                          : fmt::format("ICMP {} {}", hosts(), name);
+      if (name.empty()) return fmt::format("ICMP {} type {} code {}", hosts(), is.type, is.code);
+      if (!name.starts_with("echo")) return fmt::format("ICMP {} {}", hosts(), name);
+      return fmt::format("ICMP {} {}, id 0x{:04x}, seq {}, {} bytes", hosts(), name, is.identifier,
+                         is.sequence_number, is.payload.size());
     }
     case other:
       break;
