@@ -1,0 +1,354 @@
+#include "raw_icmp.hh"
+
+#include <netinet/in.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <numeric>
+#include <random>
+#include <set>
+#include <span>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/address.hh"
+#include "common/descriptor.hh"
+#include "common/error.hh"
+#include "common/todo.hh"
+
+// A raw socket hears every ICMP message that reaches this machine: answers to other programs, requests of
+// other machines, its own requests when it asks its own machine, errors about packets it never sent. So most
+// of the work is to tell what is ours, and what of that can be believed.
+
+namespace wirelab {
+namespace {
+
+using Clock = std::chrono::steady_clock;  // never set back or forth, as the time of day may be
+using Seconds = std::chrono::duration<double>;
+
+/// `0.123 ms`.
+std::string in_milliseconds(Clock::duration time) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(3) << std::chrono::duration<double, std::milli>(time).count()
+       << " ms";
+  return text.str();
+}
+
+/// An answer, who sent it, and when it came.
+struct Reply {
+  Answer answer;
+  Address from;
+  Clock::time_point time;
+};
+
+/// `10.9.0.254: seq=3 `: how a line about a reply begins.
+std::string about(const Reply& reply) {
+  return reply.from.host() + ": seq=" + std::to_string(reply.answer.sequence) + " ";
+}
+
+/// Why a request did not arrive.
+std::string reason(const Answer& answer) {
+  if (answer.kind == Answer::Kind::time_exceeded) return "time exceeded";
+  return "unreachable (code " + std::to_string(answer.code) + ")";
+}
+
+}  // namespace
+
+/// A socket for ICMP messages to and from one host.
+class EchoSocket {
+ public:
+  /// `host` has port 0. Throws std::system_error when there is no right to raw sockets.
+  EchoSocket(const Address& host, bool unprivileged);
+
+  [[nodiscard]] std::uint16_t identifier() const { return identifier_; }
+
+  /// How many routers a request may pass, less one: from 1 to 255.
+  void set_time_to_live(int hops);
+
+  /// Sends an echo request; returns the moment before that.
+  Clock::time_point send(std::uint16_t sequence, const Bytes& data);
+
+  /// The next answer to a request of ours, from whomever; nothing when none came until `deadline`.
+  std::optional<Reply> receive_until(Clock::time_point deadline);
+
+ private:
+  std::optional<Reply> receive_now();
+
+  Address host_;
+  bool unprivileged_;
+  Descriptor socket_;
+  std::uint16_t identifier_;
+};
+
+/// A raw socket for ICMP of this family: IPPROTO_ICMP or IPPROTO_ICMPV6. The kernel writes and removes IP
+/// headers for it (but shows that of IPv4 on what it received), and asks for the capability CAP_NET_RAW: else
+/// `socket: Operation not permitted`. See raw(7), capabilities(7). A socket that needs no privilege is of
+/// type SOCK_DGRAM, with the same protocol; see icmp(7), ping_group_range.
+Descriptor open_socket(int family, bool unprivileged) {
+  const int type = unprivileged ? SOCK_DGRAM : SOCK_RAW;
+  // TODO(09.5): make a socket of this family and type for ICMP.
+  const int protocol = family == AF_INET6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_ICMP};
+  return Descriptor(must(socket(family, type | SOCK_CLOEXEC, protocol), "socket"));
+}
+
+/// What tells our requests from those of other programs. Not the process number: in two containers two
+/// processes may have the same. Without privilege the kernel chooses, and keeps it where UDP has the port.
+std::uint16_t choose_identifier(const Descriptor& descriptor, bool unprivileged) {
+  if (unprivileged) {
+    // STRETCH(09.16): bind the socket to any address and port 0, and return the port that it got.
+    Address any = local_address(descriptor.get());
+    must(bind(descriptor.get(), any.data(), *any.size()), "bind", any.to_string());
+    return local_address(descriptor.get()).port();
+  }
+  // TODO(09.6): return 16 bits drawn by chance, anew in each run.
+  return static_cast<std::uint16_t>(std::random_device()());
+}
+
+EchoSocket::EchoSocket(const Address& host, bool unprivileged)
+    : host_(host),
+      unprivileged_(unprivileged),
+      socket_(open_socket(host.family(), unprivileged)),
+      identifier_(choose_identifier(socket_, unprivileged)) {}
+
+/// The option IP_TTL of ip(7); its name for IPv6 is IPV6_UNICAST_HOPS, see ipv6(7).
+void EchoSocket::set_time_to_live(int hops) {
+  // TODO(09.7): set the socket's option to this number.
+  const bool v6 = host_.family() == AF_INET6;
+  must(setsockopt(socket_.get(), v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_HOPS : IP_TTL, &hops,
+                  sizeof hops),
+       "set time to live");
+}
+
+/// Takes the time before it sends, so that nothing of the way is missed. A signal may interrupt the call
+/// before anything is sent (EINTR): then it is repeated. Errors read `send to 10.9.0.2: Network is
+/// unreachable`.
+Clock::time_point EchoSocket::send(std::uint16_t sequence, const Bytes& data) {
+  const Bytes message = echo_request(host_.family(), identifier_, sequence, data);
+  const auto now = Clock::now();
+  // TODO(09.8): send the message to the host.
+  while (sendto(socket_.get(), message.data(), message.size(), 0, host_.data(), *host_.size()) < 0) {
+    if (errno != EINTR) throw_errno("send to", host_.host());
+  }
+  return now;
+}
+
+/// Reads one packet that is there, without waiting (MSG_DONTWAIT). Nothing when there was none after all
+/// (EAGAIN), when a signal came first (EINTR), and when the packet is no answer to us. What a raw socket
+/// receives begins with the IP header, if it is IPv4 (raw(7)); with IPv6, and without privilege, it is the
+/// ICMP message alone.
+std::optional<Reply> EchoSocket::receive_now() {
+  static std::array<std::uint8_t, 65535> buffer;  // no packet is longer: its length has 16 bits
+  Reply reply;
+  // TODO(09.9): receive, note the time, find the answer in it, and return it if the identifier is ours.
+  const ssize_t count = recvfrom(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT, reply.from.data(),
+                                 reply.from.size());
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+  must(count, "receive from", host_.host());
+  reply.time = Clock::now();
+
+  std::span<const std::uint8_t> message(buffer.data(), static_cast<std::size_t>(count));
+  if (host_.family() == AF_INET && !unprivileged_) message = behind_ipv4_header(message);
+  const auto answer = read_answer(host_.family(), message);
+  if (!answer || answer->identifier != identifier_) return std::nullopt;
+  reply.answer = *answer;
+  return reply;
+}
+
+/// poll(2) waits for a span of time, and returns early for signals (EINTR) and for messages that are not for
+/// us; so the span that is left is worked out anew each time, rounded up to whole milliseconds. When the
+/// deadline has passed, poll looks once more, without waiting: what came in the last moment counts.
+std::optional<Reply> EchoSocket::receive_until(Clock::time_point deadline) {
+  // TODO(09.10): wait with poll for what is left, and receive, until there is a reply or the time is over.
+  while (true) {
+    const auto left = std::max(deadline - Clock::now(), Clock::duration::zero());
+    pollfd watched{socket_.get(), POLLIN, 0};
+    const int ready =
+        poll(&watched, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count()));
+    if (ready == 0) return std::nullopt;
+    if (ready < 0 && errno != EINTR) throw_errno("poll");
+    if (ready < 0) continue;
+    if (auto reply = receive_now()) return reply;
+  }
+}
+
+/// What ping tells at the end.
+class Statistics {
+ public:
+  void count_request() { ++sent_; }
+  void count_answer(Clock::duration round_trip) { round_trips_.push_back(round_trip); }
+  [[nodiscard]] bool any_answer() const { return !round_trips_.empty(); }
+  void print() const;
+
+ private:
+  int sent_ = 0;
+  std::vector<Clock::duration> round_trips_;  // of good answers
+};
+
+/// `7 sent, 5 received, 29% loss`, and, if there were answers, `min/avg/max = 0.101/0.122/0.150 ms`. The loss
+/// is the part of all requests that have no good answer, rounded to whole percent.
+void Statistics::print() const {
+  // TODO(09.11): print the two lines.
+  const auto received = static_cast<int>(round_trips_.size());
+  const int lost = sent_ - received;
+  std::cout << sent_ << " sent, " << received << " received, " << (100 * lost + sent_ / 2) / sent_ << "% loss"
+            << std::endl;
+  if (received == 0) return;
+  const auto [least, most] = std::ranges::minmax(round_trips_);
+  Clock::duration total{};
+  for (const auto one : round_trips_) total += one;
+  const auto number = [](Clock::duration time) {
+    const std::string text = in_milliseconds(time);
+    return text.substr(0, text.find(' '));
+  };
+  std::cout << "min/avg/max = " << number(least) << "/" << number(total / received) << "/" << number(most)
+            << " ms" << std::endl;
+}
+
+/// Asks one host again and again, one request after the other.
+class Ping {
+ public:
+  Ping(const Address& host, EchoSocket& socket, Bytes data)
+      : host_(host), socket_(socket), data_(std::move(data)) {}
+
+  /// Sends this request, prints what becomes of it within `limit`, and listens at least until `interval` has
+  /// passed since it was sent.
+  void ask(std::uint16_t sequence, Seconds limit, Seconds interval);
+
+  [[nodiscard]] const Statistics& statistics() const { return statistics_; }
+
+ private:
+  void take(const Reply& reply);
+
+  Address host_;
+  EchoSocket& socket_;
+  Bytes data_;
+  Statistics statistics_;
+  std::uint16_t current_ = 0;         // the request at hand
+  Clock::time_point sent_;            // when it was sent
+  bool waiting_ = false;              // it has neither an answer yet, nor was it given up
+  std::set<std::uint16_t> answered_;  // requests with a good answer
+};
+
+/// Prints one line about a reply, and ends the waiting for the request at hand if the reply settles it:
+///   - an error about it: `10.9.0.254: seq=3 time exceeded`, with the address of the router that says so;
+///   - an echo of it from the host that was asked, with the same data: `10.9.0.2: seq=3 time=0.123 ms`. This
+///     one alone is counted as an answer.
+/// What else comes settles nothing:
+///   - an echo from another address is nobody's answer, and gets no line;
+///   - an echo of another length, or with other bytes, gets a line that says `changed`;
+///   - an echo of a request that was answered already is a `duplicate`;
+///   - an echo of a request that is no longer waited for comes too `late`.
+void Ping::take(const Reply& reply) {
+  const Answer& answer = reply.answer;
+  const bool settles = waiting_ && answer.sequence == current_;
+  // TODO(09.12): tell these cases apart, print their line, count a good answer, and set waiting_.
+  if (answer.kind != Answer::Kind::echo) {
+    std::cout << about(reply) << reason(answer) << std::endl;
+    if (settles) waiting_ = false;
+  } else if (!(reply.from == host_)) {
+    return;
+  } else if (answer.data != data_) {
+    std::cout << about(reply) << "changed on the way" << std::endl;
+  } else if (settles) {
+    std::cout << about(reply) << "time=" << in_milliseconds(reply.time - sent_) << std::endl;
+    statistics_.count_answer(reply.time - sent_);
+    answered_.insert(current_);
+    waiting_ = false;
+  } else {
+    std::cout << about(reply) << (answered_.contains(answer.sequence) ? "duplicate" : "too late")
+              << std::endl;
+  }
+}
+
+/// The limit and the interval count from the moment when the request was sent. A request for which nothing
+/// comes gets the line `seq=2 no answer`. Replies that come during the rest of the interval are taken, too.
+void Ping::ask(std::uint16_t sequence, Seconds limit, Seconds interval) {
+  const auto in = [](Seconds time) { return std::chrono::ceil<Clock::duration>(time); };
+  // TODO(09.13): send, count, and take replies while waiting_ and within the limit; then until the interval
+  // is over.
+  current_ = sequence;
+  waiting_ = true;
+  sent_ = socket_.send(sequence, data_);
+  statistics_.count_request();
+  while (waiting_) {
+    const auto reply = socket_.receive_until(sent_ + in(limit));
+    if (!reply) break;
+    take(*reply);
+  }
+  if (waiting_) std::cout << host_.host() << ": seq=" << sequence << " no answer" << std::endl;
+  waiting_ = false;
+  while (const auto reply = socket_.receive_until(sent_ + in(interval))) take(*reply);
+}
+
+/// The routers on the way. A router takes one from a packet's time to live, and when nothing is left, it
+/// throws the packet away and tells its sender: time exceeded. So the request with 1 hop to live makes the
+/// first router known, the one with 2 the second, until the host itself answers. Each request has its hop's
+/// number as its sequence number; what comes about another one comes too late, and is passed over. Prints a
+/// line for each hop, `3  10.9.2.1  0.123 ms`, or `3  *` when nothing came within `limit`. Throws when the
+/// host is reported unreachable (`trace 10.9.0.2: unreachable (code 0) says 10.9.1.1`), and after 30 hops
+/// (`... not reached`).
+void trace(const Address& host, EchoSocket& socket, const Bytes& data, Seconds limit) {
+  constexpr std::uint16_t most_hops = 30;
+  // STRETCH(09.15): for each hop set the time to live, send, wait for the reply to it, and print its line.
+  for (std::uint16_t hop = 1; hop <= most_hops; ++hop) {
+    socket.set_time_to_live(hop);
+    const auto sent = socket.send(hop, data);
+    const auto deadline = sent + std::chrono::ceil<Clock::duration>(limit);
+    auto reply = socket.receive_until(deadline);
+    while (reply && reply->answer.sequence != hop) reply = socket.receive_until(deadline);
+
+    std::cout << hop << "  "
+              << (reply ? reply->from.host() + "  " + in_milliseconds(reply->time - sent) : "*") << std::endl;
+    if (!reply || reply->answer.kind == Answer::Kind::time_exceeded) continue;
+    if (reply->answer.kind == Answer::Kind::echo) return;
+    throw std::runtime_error("trace " + host.host() + ": " + reason(reply->answer) + " says " +
+                             reply->from.host());
+  }
+  throw std::runtime_error("trace " + host.host() + ": not reached");
+}
+
+/// What the requests are to carry: the text given, or so many bytes (56 if nothing is said) that count up.
+Bytes request_data(const Arguments& arguments) {
+  constexpr std::size_t largest = 65535 - 20 - icmp_header_length;  // an IPv4 packet less its headers
+  if (arguments.has("-s") && arguments.has("--data")) throw UsageError("only one of -s and --data");
+  if (arguments.has("--data")) {
+    const std::string& text = arguments.options.at("--data");
+    if (text.size() > largest) throw UsageError("option --data: the text is too long");
+    return {text.begin(), text.end()};
+  }
+  Bytes data(static_cast<std::size_t>(arguments.number("-s", 56, 0, largest)));
+  std::iota(data.begin(), data.end(), std::uint8_t{0});
+  return data;
+}
+
+void run_raw_icmp(const Arguments& arguments) {
+  constexpr double longest = 3600;
+  const auto count = static_cast<std::uint16_t>(arguments.number("-c", 4, 1, 65535));
+  const Seconds interval(arguments.number("-i", 1, 0, longest));
+  const Seconds limit(arguments.number("-W", 1, 0.001, longest));
+  const int hops = static_cast<int>(arguments.number("-t", 0, 1, 255));
+  const Bytes data = request_data(arguments);
+  const Address host = Address::resolve(arguments.host, 0, SOCK_DGRAM).front();
+
+  EchoSocket socket(host, arguments.has("--unprivileged"));
+  if (arguments.has("--trace")) return trace(host, socket, data, limit);
+  if (arguments.has("-t")) socket.set_time_to_live(hops);
+  std::cout << host.host() << ": id=" << socket.identifier() << ", " << data.size()
+            << " bytes in each request" << std::endl;
+  Ping ping(host, socket, data);
+  for (int i = 1; i <= count; ++i) {
+    ping.ask(static_cast<std::uint16_t>(i), limit, i == count ? Seconds::zero() : interval);
+  }
+  ping.statistics().print();
+  if (!ping.statistics().any_answer())
+    throw std::runtime_error("receive from " + host.host() + ": no answer at all");
+}
+
+}  // namespace wirelab

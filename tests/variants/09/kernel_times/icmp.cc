@@ -1,0 +1,1 @@
+// All of this program is in raw_icmp.cc.
