@@ -42,8 +42,8 @@ class SocketLifecycle : public Check {
   Program& start(const Address& to, std::vector<std::string> more = {}, Circumstances how = {}) {
     likely_mistake(
         "The program must connect by TCP to the address and port it was given, and go on from there. If it "
-        "ended, look at what it "
-        "said: an IPv6 address needs a socket of the family AF_INET6, a stream one of the type SOCK_STREAM.");
+        "ended, look at what it said: an IPv6 address needs a socket of the family AF_INET6, a stream one of "
+        "the type SOCK_STREAM.");
     std::vector<std::string> arguments = {to.host(), "-p", std::to_string(to.port())};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run(client, arguments, std::move(how));
@@ -104,27 +104,24 @@ TEST_F(SocketLifecycle, descriptor_is_a_tcp_socket_of_the_right_family) {
     Program& program = start(to);
     likely_mistake(
         "The first line tells the number of the socket's descriptor, behind the word \"descriptor\". It must "
-        "be out before "
-        "the program connects: end it with std::endl, which flushes.");
+        "be out before the program connects: end it with std::endl, which flushes.");
     const long number = number_after(program.expect_line({"descriptor"}), "descriptor");
     likely_mistake(
         "The program must try to connect by TCP to the address and port it was given. If it ended, look at "
-        "what it said: an IPv6 address "
-        "needs a socket of the family AF_INET6, a stream one of the type SOCK_STREAM.");
+        "what it said: an IPv6 address needs a socket of the family AF_INET6, a stream one of the type "
+        "SOCK_STREAM.");
     await_frames(wire, (syn.from(client) && tcp.to(to)), 1, "SYN to " + to.to_string());
     step(fmt::format("look at descriptor {} of the program", number));
     const auto sockets = program.process().sockets();
     const auto held = std::ranges::find(sockets, number, &HeldSocket::number);
     likely_mistake(
         "The number that is printed is not that of the socket. A descriptor is what socket(2) returns: a "
-        "small number that "
-        "stands for the socket in this process.");
+        "small number that stands for the socket in this process.");
     expect(held != sockets.end(), fmt::format("descriptor {} is a socket of the program", number),
            "the kernel knows of no socket there");
     likely_mistake(
         "The socket is of another kind than the address asks for: the family is AF_INET for an IPv4 address "
-        "and AF_INET6 for an "
-        "IPv6 address, and a byte stream is SOCK_STREAM.");
+        "and AF_INET6 for an IPv6 address, and a byte stream is SOCK_STREAM.");
     expect(held->family == to.family() && held->type == SOCK_STREAM,
            fmt::format("a {} stream socket", to.family() == AF_INET ? "AF_INET" : "AF_INET6"),
            fmt::format("its family is {}, its type {}", held->family, held->type));
@@ -144,9 +141,8 @@ TEST_F(SocketLifecycle, local_address_is_known_only_after_connecting) {
       const auto silence = wire.impair(drop(syn.from(client)));
       Program& started = start(to);
       likely_mistake(
-          "Before it connects, the program prints the address that getsockname gives: no host and port 0. "
-          "The line must be "
-          "out before connect is called, so it has to be flushed (std::endl).");
+          "Before it connects, the program prints the address that getsockname gives: no host and port 0. The "
+          "line must be out before connect is called, so it has to be flushed (std::endl).");
       started.expect_line({nobody});
       await_frames(wire, syn.from(client) && tcp.to(to), 1, "SYN");
       for (const Line& line : started.process().lines()) early.push_back(line.text);
@@ -164,8 +160,7 @@ TEST_F(SocketLifecycle, local_address_is_known_only_after_connecting) {
     TcpPeer peer = listener.accept();
     likely_mistake(
         "After connecting the socket has an address and an ephemeral port, as getsockname tells. If the port "
-        "is wrong by its "
-        "bytes, it was not turned from network into host byte order (ntohs).");
+        "is wrong by its bytes, it was not turned from network into host byte order (ntohs).");
     program.expect_line({opening.source.to_string()});
     peer.half_close();
     program.expect_exit(0);
@@ -184,9 +179,8 @@ TEST_F(SocketLifecycle, addresses_are_those_on_the_wire) {
     const Headers opening = wire.frames(syn.from(client) && tcp.to(to)).front().frame.headers();
     likely_mistake(
         "The address that the program prints for its own end is not the one on the wire. In sockaddr_in and "
-        "sockaddr_in6 the port "
-        "is in network byte order, which ntohs turns around; and which of the two structures it is, "
-        "ss_family says.");
+        "sockaddr_in6 the port is in network byte order, which ntohs turns around; and which of the two "
+        "structures it is, ss_family says.");
     program.expect_line({opening.source.to_string()});
     likely_mistake("A line must also hold the address of the server that the program is connected to.");
     program.expect_line({to.to_string()});
@@ -215,10 +209,8 @@ TEST_F(SocketLifecycle, kind_of_port_is_told) {
     TcpPeer peer = listener.accept();
     likely_mistake(
         "RFC 6335 divides the ports in three: system ports from 0 to 1023, user ports from 1024 to 49151, "
-        "dynamic ports from "
-        "49152 to 65535. The line with the server's address names the kind of its port, and so does the one "
-        "with this end's. "
-        "Look at the borders; and compare numbers in host byte order.");
+        "dynamic ports from 49152 to 65535. The line with the server's address names the kind of its port, "
+        "and so does the one with this end's. Look at the borders; and compare numbers in host byte order.");
     const std::string told = program.expect_line({to.to_string()});
     for (const std::string kind : {"system", "user", "dynamic"}) {
       const bool named = lower_case(told).find(kind) != std::string::npos;
@@ -241,8 +233,8 @@ TEST_F(SocketLifecycle, line_arrives_whole) {
     TcpPeer peer = listener.accept();
     likely_mistake(
         "What arrived is not the line and the newline that ends it. One send may take a part of the bytes "
-        "only; it returns how many, "
-        "and the rest is still to be sent. And a line ends with \\n, an empty one too.");
+        "only; it returns how many, and the rest is still to be sent. And a line ends with \\n, an empty one "
+        "too.");
     peer.expect_receive(line + "\n");
     likely_mistake("After the line comes nothing but the end: no zero byte, no second newline.");
     peer.expect_end();
@@ -268,13 +260,13 @@ TEST_F(SocketLifecycle, end_follows_the_line_before_any_answer) {
   peer.expect_receive(words + "\n");
   likely_mistake(
       "The program waits for the server, and the server for the end of what the program sends: both wait for "
-      "ever. Say that nothing more "
-      "will come by shutting down the sending direction (a FIN leaves); the other direction stays open.");
+      "ever. Say that nothing more will come by shutting down the sending direction (a FIN leaves); the other "
+      "direction stays open.");
   peer.expect_end();
   step("the program still receives");
   likely_mistake(
-      "After the half-close the connection is still there to receive: the program must not close it, and "
-      "must not end.");
+      "After the half-close the connection is still there to receive: the program must not close it, and must "
+      "not end.");
   expect(wire.count(rst) == 0, "no RST on the cable", "there is one");
   program.expect_running();
   const std::string answer = random.bytes(random.number(100, 1000));
@@ -282,8 +274,8 @@ TEST_F(SocketLifecycle, end_follows_the_line_before_any_answer) {
   peer.close();
   likely_mistake(
       "A line must tell how many bytes came back: \"Received: 512 bytes\". If it tells fewer than were sent: "
-      "is the direction from the "
-      "server closed as well (close, or shutdown of both directions)? Only the sending direction has ended.");
+      "is the direction from the server closed as well (close, or shutdown of both directions)? Only the "
+      "sending direction has ended.");
   expect_count(program, "received", answer.size());
   program.expect_exit(0);
 }
@@ -300,8 +292,7 @@ TEST_F(SocketLifecycle, everything_is_drained_after_the_half_close) {
     peer.expect_end();
     likely_mistake(
         "The program stopped receiving before the end. One recv returns what is there, not what was sent; "
-        "only 0 means that the server "
-        "has finished. Bytes of the value zero are bytes like any other.");
+        "only 0 means that the server has finished. Bytes of the value zero are bytes like any other.");
     const std::string answer = random.bytes(size);
     send_and_let_it_be_taken(peer, answer.substr(0, size / 3));
     peer.send(answer.substr(size / 3));
@@ -324,11 +315,9 @@ TEST_F(SocketLifecycle, connection_ends_without_a_reset) {
   peer.send(random.bytes(30000));
   peer.close();
   likely_mistake(
-      "The connection was broken off (RST), and what was still on its way is lost. That happens when a "
-      "socket is closed while bytes "
-      "wait in it, when data comes for a direction that has been shut down, or with SO_LINGER 0. Shut down "
-      "the sending direction "
-      "alone, receive to the end, and then close.");
+      "The connection was broken off (RST), and what was still on its way is lost. That happens when a socket "
+      "is closed while bytes wait in it, when data comes for a direction that has been shut down, or with "
+      "SO_LINGER 0. Shut down the sending direction alone, receive to the end, and then close.");
   program.expect_exit(0);
   step("look for a FIN from each side and for no RST");
   expect(wire.wait_for(fin.from(client), 1, Clock::now() + patience), "a FIN from the program",
@@ -343,8 +332,8 @@ TEST_F(SocketLifecycle, every_socket_is_closed) {
   const unsigned made = program.process().made(Call::socket), closed = program.process().made(Call::close);
   likely_mistake(
       "A socket that was created is not closed before the program ends. The kernel does that in the end, but "
-      "a program that goes on for days "
-      "would run out of descriptors: let an owner close it (Descriptor), or call close.");
+      "a program that goes on for days would run out of descriptors: let an owner close it (Descriptor), or "
+      "call close.");
   step("count the sockets that were made and those that were closed");
   expect(closed >= made, fmt::format("{} sockets made and as many closed", made),
          fmt::format("{} were closed", closed));
@@ -354,17 +343,16 @@ TEST_F(SocketLifecycle, refused_unreachable_and_wrong_usage_are_told_apart) {
   {
     Program& program = start(server.at(port), {words});
     likely_mistake(
-        "Nobody listens on that port, and the server's host says so with a RST. That is an error: one line "
-        "on standard error with the operation, "
-        "the address and the reason, and exit status 1.");
+        "Nobody listens on that port, and the server's host says so with a RST. That is an error: one line on "
+        "standard error with the operation, the address and the reason, and exit status 1.");
     program.expect_exit(1);
     program.expect_error({"connect", server.at(port).to_string(), "refused"});
   }
   const std::string nowhere = fmt::format("192.0.2.{}", random.number(1, 254));
   Program& program = run(client, {nowhere, "-p", std::to_string(port), words});
   likely_mistake(
-      "There is no route to that address. The error names the operation, the address and the reason; the "
-      "exit status is 1.");
+      "There is no route to that address. The error names the operation, the address and the reason; the exit "
+      "status is 1.");
   program.expect_exit(1);
   program.expect_error({"connect", nowhere + ":" + std::to_string(port), "unreachable"});
   for (const std::string& wrong : {std::to_string(65536 + port), std::string("65536"), std::string("-1"),
@@ -372,8 +360,8 @@ TEST_F(SocketLifecycle, refused_unreachable_and_wrong_usage_are_told_apart) {
     Program& confused = run(client, {server.at(0).host(), "-p", wrong, words});
     likely_mistake(
         "A port is a number from 0 to 65535: it has 16 bits, and a larger number would silently become "
-        "another one. Say how the program is to "
-        "be used, on standard error, and exit with status 2, before any socket is made.");
+        "another one. Say how the program is to be used, on standard error, and exit with status 2, before "
+        "any socket is made.");
     confused.expect_exit(2);
     confused.expect_error({"usage"});
   }
@@ -390,8 +378,7 @@ TEST_F(SocketLifecycle, broken_connection_is_an_error) {
   peer.reset();
   likely_mistake(
       "The server broke the connection off, so nobody knows whether all has come. recv says so by returning "
-      "-1, which is not the end of file "
-      "(that is 0): one line on standard error, and exit status 1.");
+      "-1, which is not the end of file (that is 0): one line on standard error, and exit status 1.");
   program.expect_exit(1);
   program.expect_error({"reset"});
 }
@@ -408,8 +395,8 @@ TEST_F(SocketLifecycle, connect_deadline_is_kept) {
     const auto sent = await_frames(wire, syn.from(client), 1, "SYN").front().time;
     likely_mistake(
         "Nobody answers. With --timeout the program gives up when that time has passed, with the reason "
-        "\"timed out\" and exit status 1. connect on a "
-        "socket that does not block returns at once (EINPROGRESS); poll then waits for as long as you say.");
+        "\"timed out\" and exit status 1. connect on a socket that does not block returns at once "
+        "(EINPROGRESS); poll then waits for as long as you say.");
     program.expect_exit(1, limit + patience);
     program.expect_error({"connect", server.at(port).to_string(), "timed out"});
     const auto took = program.process().exit()->time - sent;
@@ -433,8 +420,8 @@ TEST_F(SocketLifecycle, connect_deadline_is_kept) {
   program.expect_exit(0);
   Program& refused = start(server.at(static_cast<std::uint16_t>(port + 1)), {words, "--timeout", "30"});
   likely_mistake(
-      "A refusal is told at once, with --timeout too: a socket that has failed is also one that poll "
-      "reports; SO_ERROR says why.");
+      "A refusal is told at once, with --timeout too: a socket that has failed is also one that poll reports; "
+      "SO_ERROR says why.");
   refused.expect_exit(1);
   refused.expect_error({"connect", server.at(static_cast<std::uint16_t>(port + 1)).to_string(), "refused"});
 }
@@ -446,14 +433,13 @@ TEST_F(SocketLifecycle, interruptions_lose_nothing) {
   program.inject(interrupt(Call::receive).repeated(3));
   TcpPeer peer = listener.accept();
   likely_mistake(
-      "A signal interrupted send before a byte had gone (EINTR). Nothing was sent then, and nothing is "
-      "wrong: call it again with the same "
-      "bytes.");
+      "A signal interrupted send before a byte had gone (EINTR). Nothing was sent then, and nothing is wrong: "
+      "call it again with the same bytes.");
   peer.expect_receive(words + "\n");
   peer.expect_end();
   likely_mistake(
-      "A signal interrupted recv (EINTR). That is neither the end of file nor an error: call it again, and "
-      "do not count the -1.");
+      "A signal interrupted recv (EINTR). That is neither the end of file nor an error: call it again, and do "
+      "not count the -1.");
   const std::string answer = random.bytes(random.number(20000, 60000));
   peer.send(answer);
   peer.close();

@@ -1,5 +1,5 @@
-// What a TCP echo must do. Each check plays the other side of the program: clients for its server, a server for its
-// client. The names are those of lab.toml, where the points are.
+// What a TCP echo must do. Each check plays the other side of the program: clients for its server, a server
+// for its client. The names are those of lab.toml, where the points are.
 
 #include <fmt/format.h>
 #include <netinet/tcp.h>
@@ -30,7 +30,8 @@ class TcpEcho : public Check {
   explicit TcpEcho(unsigned mtu = 1500) : wire(net.link(client, server, {.mtu = mtu})) {}
 
   Program& start_server(Circumstances how = {}) {
-    return run(server, {"server", server.at(0).host(), "-p", std::to_string(port)}, how).expect_listening(port);
+    return run(server, {"server", server.at(0).host(), "-p", std::to_string(port)}, how)
+        .expect_listening(port);
   }
 
   /// The client with its message in the arguments, or on standard input when there is none.
@@ -50,19 +51,24 @@ class TcpEcho : public Check {
     peer.expect_receive(text);
   }
 
-  /// The client has connected, said something or nothing, and said that this was all: so many frames at least.
+  /// The client has connected, said something or nothing, and said that this was all: so many frames at
+  /// least.
   void expect_conversation_since(std::size_t frames_before) {
-    likely_mistake("What the client prints must have been to the server and back. This did not cross the cable.");
+    likely_mistake(
+        "What the client prints must have been to the server and back. This did not cross the cable.");
     (void)await_frames(wire, tcp.from(client), frames_before + 3, "client frame");
   }
 
-  /// Waits until the server has seen that its clients are gone, but not for ever: whether it closes them is not judged.
+  /// Waits until the server has seen that its clients are gone, but not for ever: whether it closes them is
+  /// not judged.
   void let_connections_end() {
     constexpr std::uint32_t half_or_whole = 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT;
     const auto open = [this] {
-      return std::ranges::any_of(sockets_in(server, SOCK_STREAM, half_or_whole), [this](const BoundSocket& one) { return one.local.port() == port; });
+      return std::ranges::any_of(sockets_in(server, SOCK_STREAM, half_or_whole),
+                                 [this](const BoundSocket& one) { return one.local.port() == port; });
     };
-    for (const auto deadline = Clock::now() + patience; open() && Clock::now() < deadline;) std::this_thread::sleep_for(5ms);
+    for (const auto deadline = Clock::now() + patience; open() && Clock::now() < deadline;)
+      std::this_thread::sleep_for(5ms);
   }
 
   std::vector<std::string> address = random.neighbours();
@@ -72,7 +78,8 @@ class TcpEcho : public Check {
   const std::uint16_t port = random.port();
 };
 
-/// The same with long frames: for transfers of many megabytes, where each frame costs the grader some microseconds.
+/// The same with long frames: for transfers of many megabytes, where each frame costs the grader some
+/// microseconds.
 class TcpEchoBulk : public TcpEcho {
  protected:
   TcpEchoBulk() : TcpEcho(9000) {}
@@ -85,9 +92,9 @@ TEST_F(TcpEcho, bytes_come_back_unchanged) {
   for (int value = 0; value < 256; ++value) every_value += static_cast<char>(value);
 
   likely_mistake(
-      "The bytes are treated as text somewhere: a string that ends at its first zero byte (strlen, %s, a char* turned "
-      "into a std::string), or a read that stops at a newline, loses what follows. Or more is sent than came: the whole "
-      "buffer, whatever is left in it from before. Bytes travel with their count.");
+      "The bytes are treated as text somewhere: a string that ends at its first zero byte (strlen, %s, a "
+      "char* turned into a std::string), or a read that stops at a newline, loses what follows. Or more is "
+      "sent than came: the whole buffer, whatever is left in it from before. Bytes travel with their count.");
   peer.send(every_value);
   peer.expect_receive(every_value);
   const std::string zeros(1000, '\0');
@@ -107,8 +114,9 @@ TEST_F(TcpEcho, bytes_come_back_unchanged) {
 TEST_F(TcpEcho, empty_input_is_a_conversation_too) {
   start_server();
   likely_mistake(
-      "An empty input sends no byte, so nothing will ever come back. The client must notice that its input has ended, "
-      "tell the server so, and be done; the server must take an end of stream as an end, not as a message.");
+      "An empty input sends no byte, so nothing will ever come back. The client must notice that its input "
+      "has ended, tell the server so, and be done; the server must take an end of stream as an end, not as a "
+      "message.");
   Program& program = start_client({}, {.input = ""});
   program.expect_exit(0);
   program.expect_output("");
@@ -121,9 +129,9 @@ TEST_F(TcpEcho, empty_input_is_a_conversation_too) {
 TEST_F(TcpEcho, borders_between_segments_do_not_matter) {
   start_server();
   likely_mistake(
-      "The server waits for more than has come (for a newline, for its buffer to be full, for the end), or it sends back "
-      "more than has come. TCP is a stream of bytes; whatever recv returned, be it one byte, is to be sent back, and no "
-      "more.");
+      "The server waits for more than has come (for a newline, for its buffer to be full, for the end), or it "
+      "sends back more than has come. TCP is a stream of bytes; whatever recv returned, be it one byte, is to "
+      "be sent back, and no more.");
   TcpPeer peer = connect_client();
   for (const char letter : random.bytes(12)) {
     peer.send({&letter, 1});
@@ -131,8 +139,8 @@ TEST_F(TcpEcho, borders_between_segments_do_not_matter) {
   }
 
   likely_mistake(
-      "The server takes one recv for one message. What a client sends in several calls may arrive in one piece, and what "
-      "it sends in one call may arrive in several: only the order of the bytes is certain.");
+      "The server takes one recv for one message. What a client sends in several calls may arrive in one "
+      "piece, and what it sends in one call may arrive in several: only the order of the bytes is certain.");
   const std::string bytes = random.bytes(20000);
   for (std::size_t at = 0; at < bytes.size();) {
     const std::size_t length = std::min(bytes.size() - at, random.number(1, 3000));
@@ -148,22 +156,23 @@ TEST_F(TcpEcho, server_loses_nothing_to_short_calls_and_interruptions) {
   const std::string bytes = random.bytes(random.number(1500, 2500));
 
   likely_mistake(
-      "send returns how many bytes the kernel took, which may be fewer than it was given: the rest is still yours to "
-      "send, before anything that comes later.");
+      "send returns how many bytes the kernel took, which may be fewer than it was given: the rest is still "
+      "yours to send, before anything that comes later.");
   program.inject(shorten(Call::send, 7).repeated(20));
   program.repeat_until_struck(Call::send, 20, [&] { peer.expect_echo(bytes); });
   likely_mistake(
-      "A send that a signal interrupted (EINTR) has sent nothing: that is no error of the connection, and the bytes are "
-      "still to be sent.");
+      "A send that a signal interrupted (EINTR) has sent nothing: that is no error of the connection, and the "
+      "bytes are still to be sent.");
   program.inject(interrupt(Call::send));
   program.repeat_until_struck(Call::send, 21, [&] { peer.expect_echo(bytes); });
 
-  likely_mistake("recv returns how many bytes it put into the buffer; only these are the client's, and more will follow.");
+  likely_mistake(
+      "recv returns how many bytes it put into the buffer; only these are the client's, and more will follow.");
   program.inject(shorten(Call::receive, 3).repeated(20));
   program.repeat_until_struck(Call::receive, 20, [&] { peer.expect_echo(bytes); });
   likely_mistake(
-      "A recv that a signal interrupted (EINTR) has received nothing: that is neither the end of the stream nor an error "
-      "of the connection.");
+      "A recv that a signal interrupted (EINTR) has received nothing: that is neither the end of the stream "
+      "nor an error of the connection.");
   program.inject(interrupt(Call::receive));
   program.repeat_until_struck(Call::receive, 21, [&] { peer.expect_echo(bytes); });
 }
@@ -181,13 +190,14 @@ TEST_F(TcpEcho, client_loses_nothing_to_short_calls_and_interruptions) {
   TcpPeer peer = listener.accept();
 
   likely_mistake(
-      "send returns how many bytes the kernel took, which may be fewer than it was given: the rest is still yours to "
-      "send, before the half-close. An interrupted send (EINTR) has done nothing and is to be made again.");
+      "send returns how many bytes the kernel took, which may be fewer than it was given: the rest is still "
+      "yours to send, before the half-close. An interrupted send (EINTR) has done nothing and is to be made "
+      "again.");
   peer.expect_receive(bytes);
   peer.expect_end();
   likely_mistake(
-      "recv returns how many bytes it put into the buffer, which may be fewer than you wait for: the client goes on "
-      "until as many came back as it sent. An interrupted recv (EINTR) is no end and no error.");
+      "recv returns how many bytes it put into the buffer, which may be fewer than you wait for: the client "
+      "goes on until as many came back as it sent. An interrupted recv (EINTR) is no end and no error.");
   peer.send(bytes);
   program.expect_exit(0);
   program.expect_output(bytes);
@@ -201,15 +211,16 @@ TEST_F(TcpEchoBulk, slow_reader_gets_every_byte) {
   const std::string bytes = random.bytes(16 * MiB);
 
   likely_mistake(
-      "The server reads on while the client takes nothing, and keeps all of it in memory: one client that never reads "
-      "could fill the machine. While bytes wait to go back, do not read more; then TCP makes the client wait.");
+      "The server reads on while the client takes nothing, and keeps all of it in memory: one client that "
+      "never reads could fill the machine. While bytes wait to go back, do not read more; then TCP makes the "
+      "client wait.");
   const std::size_t ahead = peer.send_until_stuck(bytes);
   expect(ahead < 8 * MiB, "the server stops reading while nobody takes its answers",
          fmt::format("it took {} KiB without getting rid of one byte", ahead / KiB));
   program.expect_running();
   likely_mistake(
-      "Somewhere a count is dropped when the other side is slow: send took only a part (or nothing: EAGAIN on a "
-      "non-blocking socket), and the rest was forgotten, or sent twice.");
+      "Somewhere a count is dropped when the other side is slow: send took only a part (or nothing: EAGAIN on "
+      "a non-blocking socket), and the rest was forgotten, or sent twice.");
   peer.expect_echo(bytes, ahead);
 }
 
@@ -217,8 +228,8 @@ TEST_F(TcpEcho, rest_comes_back_after_half_close) {
   Program& program = start_server();
   TcpPeer peer = connect_client();
   likely_mistake(
-      "The server closes as soon as the client has finished sending. Half-closed means: the client says no more, but it "
-      "still listens. First everything that came goes back, then the server closes.");
+      "The server closes as soon as the client has finished sending. Half-closed means: the client says no "
+      "more, but it still listens. First everything that came goes back, then the server closes.");
   const std::string few = random.bytes(random.number(10000, 20000));
   peer.send("hello");
   peer.expect_receive("hello");
@@ -229,13 +240,13 @@ TEST_F(TcpEcho, rest_comes_back_after_half_close) {
   program.resume();
   peer.expect_receive(few);
   likely_mistake(
-      "The server never closes its side. recv returning 0 means that the client has finished: once all is sent back, "
-      "close the connection, or the client waits for ever and the descriptor is lost.");
+      "The server never closes its side. recv returning 0 means that the client has finished: once all is "
+      "sent back, close the connection, or the client waits for ever and the descriptor is lost.");
   peer.expect_end();
 
   likely_mistake(
-      "The end of the client's side came while bytes still waited to go back, and these were lost: first the rest, then "
-      "the end.");
+      "The end of the client's side came while bytes still waited to go back, and these were lost: first the "
+      "rest, then the end.");
   TcpPeer other = connect_client();
   const std::string many = random.bytes(random.number(100000, 150000));
   other.send(many);
@@ -248,8 +259,9 @@ TEST_F(TcpEcho, silent_client_keeps_nobody_waiting) {
   start_server();
   const std::vector<TcpPeer> silent = connect_many(client, server.at(port), random.number(3, 8));
   likely_mistake(
-      "The server serves one client to its end before it turns to the next. A client that says nothing, or never "
-      "leaves, then holds up all the others. Serve whoever has something to say: poll or epoll, or a thread for each.");
+      "The server serves one client to its end before it turns to the next. A client that says nothing, or "
+      "never leaves, then holds up all the others. Serve whoever has something to say: poll or epoll, or a "
+      "thread for each.");
   expect_service();
   TcpPeer half_said = connect_client();
   half_said.send("half a sen");
@@ -264,8 +276,9 @@ TEST_F(TcpEcho, client_that_resets_hurts_nobody) {
   bystander.expect_receive("before");
 
   likely_mistake(
-      "Writing to a connection that the client has broken off raises SIGPIPE, which ends the whole process unless it is "
-      "ignored or send is told not to raise it; and an error on one connection must end that connection alone.");
+      "Writing to a connection that the client has broken off raises SIGPIPE, which ends the whole process "
+      "unless it is ignored or send is told not to raise it; and an error on one connection must end that "
+      "connection alone.");
   {
     // Stopped, the server finds all of it at once: the bytes, the end, and that nobody will take the answer.
     program.pause();
@@ -297,8 +310,8 @@ TEST_F(TcpEcho, client_that_vanishes_hurts_nobody) {
   wire.rule(drop(tcp.from_port(lost.local().port()) || tcp.to_port(lost.local().port())));
 
   likely_mistake(
-      "The server waits for a client that has gone without a word: in a send that nobody takes, or a recv that nothing "
-      "ends. TCP may need many minutes to notice; meanwhile the others must be served.");
+      "The server waits for a client that has gone without a word: in a send that nobody takes, or a recv "
+      "that nothing ends. TCP may need many minutes to notice; meanwhile the others must be served.");
   bystander.send("still here");
   bystander.expect_receive("still here");
   expect_service();
@@ -309,8 +322,9 @@ TEST_F(TcpEcho, failing_accept_does_not_end_the_server) {
   constexpr unsigned room = 24;  // descriptors
   Program& program = start_server({.watched = {Call::accept}, .limits = {.files = room}});
   likely_mistake(
-      "accept can fail for reasons that pass: the client has gone already (ECONNABORTED), a signal came (EINTR). The "
-      "next call will do: such an error must neither end the server nor make it forget those who wait in the queue.");
+      "accept can fail for reasons that pass: the client has gone already (ECONNABORTED), a signal came "
+      "(EINTR). The next call will do: such an error must neither end the server nor make it forget those who "
+      "wait in the queue.");
   program.inject(fail_with(Call::accept, ECONNABORTED));
   program.inject(interrupt(Call::accept));
   program.repeat_until_struck(Call::accept, 2, [&] { expect_service(); });
@@ -335,10 +349,12 @@ TEST_F(TcpEchoBulk, client_reads_while_it_writes) {
   Program& program = start_client({}, {.input = bytes, .limits = {.output = 8 * MiB}});
   TcpPeer peer = listener.accept();
   likely_mistake(
-      "The client sends everything before it reads anything. The server answers meanwhile; when both sides' buffers are "
-      "full, each waits for the other to read, for ever. Read while you write: wait for whichever is possible.");
+      "The client sends everything before it reads anything. The server answers meanwhile; when both sides' "
+      "buffers are full, each waits for the other to read, for ever. Read while you write: wait for whichever "
+      "is possible.");
   const std::string received = peer.echo_everything();
-  expect(received == bytes, "the whole input arrives", fmt::format("{} of {} bytes did", received.size(), bytes.size()));
+  expect(received == bytes, "the whole input arrives",
+         fmt::format("{} of {} bytes did", received.size(), bytes.size()));
   program.expect_exit(0);
   program.expect_output(bytes);
 }
@@ -349,15 +365,16 @@ TEST_F(TcpEcho, client_stops_when_all_came_back) {
   const std::string message = words[0] + " " + words[1] + " " + words[2];
   Program& program = start_client(words);
   TcpPeer peer = listener.accept();
-  likely_mistake("The words of the message go out joined by single spaces, with nothing after them: no newline, no zero byte.");
+  likely_mistake(
+      "The words of the message go out joined by single spaces, with nothing after them: no newline, no zero byte.");
   peer.expect_receive(message);
   likely_mistake(
-      "After its input the client does not tell the server that no more will come. shutdown for writing does (it sends "
-      "FIN), and leaves the other direction open for the answer.");
+      "After its input the client does not tell the server that no more will come. shutdown for writing does "
+      "(it sends FIN), and leaves the other direction open for the answer.");
   peer.expect_end();
   likely_mistake(
-      "Everything has come back, but the client goes on waiting, perhaps for the server to close. It knows how much it "
-      "sent: once so much has come back, it is done.");
+      "Everything has come back, but the client goes on waiting, perhaps for the server to close. It knows "
+      "how much it sent: once so much has come back, it is done.");
   peer.send(message);
   program.expect_exit(0);
   program.expect_output(message);
@@ -366,19 +383,22 @@ TEST_F(TcpEcho, client_stops_when_all_came_back) {
   Program& talk = start_client({});
   TcpPeer other = listener.accept();
   likely_mistake(
-      "What is typed goes out as it comes, and what comes back is written as it comes, whatever it is: a client that "
-      "first reads its whole input, or keeps what came in a buffer, cannot be talked with. And it stays until the input ends: that all "
-      "sent so far has come back does not mean that no more will be typed.");
+      "What is typed goes out as it comes, and what comes back is written as it comes, whatever it is: a "
+      "client that first reads its whole input, or keeps what came in a buffer, cannot be talked with. And it "
+      "stays until the input ends: that all sent so far has come back does not mean that no more will be "
+      "typed.");
   std::string heard;
   for (const std::string& word : words) {
     talk.type(word);
     other.expect_receive(word);
-    const std::string answer(word.rbegin(), word.rend());  // a bad echo: what comes is to be written, whatever it is
+    const std::string answer(word.rbegin(),
+                             word.rend());  // a bad echo: what comes is to be written, whatever it is
     other.send(answer);
     talk.expect_output(heard += answer);
   }
   talk.expect_running();
-  likely_mistake("The input has ended and all of it is back: the client half-closes and is done, whatever the server does.");
+  likely_mistake(
+      "The input has ended and all of it is back: the client half-closes and is done, whatever the server does.");
   talk.end_input();
   other.expect_end();
   talk.expect_exit(0);
@@ -395,8 +415,8 @@ TEST_F(TcpEcho, client_reports_a_wrong_number_of_bytes) {
     peer.send(message.substr(0, random.number(1, message.size() - 1)));
     peer.close();
     likely_mistake(
-        "recv returning 0 means that the server has closed. If less came back than was sent, that is an error to be "
-        "reported, with exit status 1: whoever uses the program must not take a part for the whole.");
+        "recv returning 0 means that the server has closed. If less came back than was sent, that is an error "
+        "to be reported, with exit status 1: whoever uses the program must not take a part for the whole.");
     program.expect_exit(1);
     program.expect_error({where});
   }
@@ -404,7 +424,8 @@ TEST_F(TcpEcho, client_reports_a_wrong_number_of_bytes) {
   TcpPeer peer = listener.accept();
   peer.expect_receive(message);
   peer.send(message + " and more");
-  likely_mistake("More came back than was sent: whatever that server is, it is no echo, and the client must say so.");
+  likely_mistake(
+      "More came back than was sent: whatever that server is, it is no echo, and the client must say so.");
   program.expect_exit(1);
   program.expect_error({where});
 }
@@ -417,8 +438,8 @@ TEST_F(TcpEcho, server_restarts_at_once_on_its_port) {
   first.kill();
   peer.expect_gone();
   likely_mistake(
-      "The kernel keeps the old connection for a while after its end (TIME_WAIT), and with it the port. A server that "
-      "sets SO_REUSEADDR before bind may have the port all the same.");
+      "The kernel keeps the old connection for a while after its end (TIME_WAIT), and with it the port. A "
+      "server that sets SO_REUSEADDR before bind may have the port all the same.");
   start_server();
   expect_service();
 }
@@ -426,16 +447,17 @@ TEST_F(TcpEcho, server_restarts_at_once_on_its_port) {
 TEST_F(TcpEcho, occupied_port_and_refusal_are_clear_errors) {
   const std::string where = server.at(port).to_string();
   likely_mistake(
-      "An operation that fails must end the program with status 1 and one line on standard error that says which "
-      "operation, on which address, and why (strerror of errno, taken before any other call can change it).");
+      "An operation that fails must end the program with status 1 and one line on standard error that says "
+      "which operation, on which address, and why (strerror of errno, taken before any other call can change "
+      "it).");
   Program& refused = start_client({"anybody?"});
   refused.expect_exit(1);
   refused.expect_error({"connect", where, "refused"});
 
   likely_mistake(
-      "A second server must not get the port while the first one listens on it: then bind fails, and that is to be "
-      "reported with the address and the reason. SO_REUSEADDR leaves it so; SO_REUSEPORT would let both have it, and "
-      "share out the clients.");
+      "A second server must not get the port while the first one listens on it: then bind fails, and that is "
+      "to be reported with the address and the reason. SO_REUSEADDR leaves it so; SO_REUSEPORT would let both "
+      "have it, and share out the clients.");
   start_server();
   Program& second = run(server, {"server", server.at(0).host(), "-p", std::to_string(port)});
   second.expect_exit(1);
@@ -456,9 +478,9 @@ TEST_F(TcpEcho, thousand_clients_are_served_at_once) {
   raise_own_descriptor_limit(2 * thousand);
   start_server();
   likely_mistake(
-      "Something does not reach a thousand: an array of fixed size, select with its 1024 descriptors, a thread or "
-      "process for each where the system allows fewer, or memory: what a client costs while it says nothing counts a "
-      "thousand times.");
+      "Something does not reach a thousand: an array of fixed size, select with its 1024 descriptors, a "
+      "thread or process for each where the system allows fewer, or memory: what a client costs while it says "
+      "nothing counts a thousand times.");
   std::vector<TcpPeer> peers = connect_many(client, server.at(port), thousand);
   step("each sends its own 16 bytes, then each expects them back");
   std::vector<std::string> texts;
@@ -474,19 +496,21 @@ TEST_F(TcpEcho, thousand_clients_are_served_at_once) {
       pollfd ready{peers[i].fd(), POLLIN, 0};
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
       const bool came = poll(&ready, 1, std::max(0, static_cast<int>(left.count()))) > 0;
-      const ssize_t count = came ? recv(peers[i].fd(), got.data() + have, got.size() - have, MSG_DONTWAIT) : 0;
-      expect(count > 0, "every client gets its 16 bytes",
-             fmt::format("connection {} got {}", i + 1, have));
+      const ssize_t count =
+          came ? recv(peers[i].fd(), got.data() + have, got.size() - have, MSG_DONTWAIT) : 0;
+      expect(count > 0, "every client gets its 16 bytes", fmt::format("connection {} got {}", i + 1, have));
       have += static_cast<std::size_t>(count);
     }
-    expect(got == texts[i], "every client gets its own bytes", fmt::format("connection {} got somebody else's", i + 1));
+    expect(got == texts[i], "every client gets its own bytes",
+           fmt::format("connection {} got somebody else's", i + 1));
   }
 }
 
 /// The simplest echo server that serves many: what a round trip costs on this machine at this moment.
 class ReferenceServer {
  public:
-  explicit ReferenceServer(const Address& address) : listener_(must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
+  explicit ReferenceServer(const Address& address)
+      : listener_(must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
     must(bind(listener_.get(), address.data(), *address.size()), "bind");
     must(listen(listener_.get(), 1024), "listen");
     thread_ = std::jthread([this](const std::stop_token& stop) { serve(stop); });
@@ -498,7 +522,8 @@ class ReferenceServer {
   [[nodiscard]] std::chrono::nanoseconds processor_time() {
     clockid_t clock{};
     timespec used{};
-    if (pthread_getcpuclockid(thread_.native_handle(), &clock) != 0) throw std::runtime_error("read a thread's clock: failed");
+    if (pthread_getcpuclockid(thread_.native_handle(), &clock) != 0)
+      throw std::runtime_error("read a thread's clock: failed");
     must(clock_gettime(clock, &used), "clock_gettime");
     return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
   }
@@ -584,10 +609,11 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
   const std::vector<TcpPeer> ours = connect_many(server, reference->address(), connections);
   const std::vector<TcpPeer> theirs = connect_many(server, server.at(port), connections);
 
-  step(fmt::format("{} round trips over {} connections, with the program and with the reference in turn", trips, connections));
+  step(fmt::format("{} round trips over {} connections, with the program and with the reference in turn",
+                   trips, connections));
   likely_mistake(
-      "Each round trip costs too much: many small calls for one message, a buffer cleared or copied each time, or a list "
-      "of all clients walked for each event.");
+      "Each round trip costs too much: many small calls for one message, a buffer cleared or copied each "
+      "time, or a list of all clients walked for each event.");
   double least = 1e9;
   for (unsigned i = 0; i < attempts && least > 2; ++i) {
     // Processor time, not time: how long it takes depends on who else wants the processor.
@@ -598,10 +624,12 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
     least = std::min(least, static_cast<double>(used.count()) /
                                 static_cast<double>((reference->processor_time() - before_ours).count()));
   }
-  expect(least <= 2, "at most twice the processor time that the reference uses", fmt::format("{:.1f} times as much", least));
+  expect(least <= 2, "at most twice the processor time that the reference uses",
+         fmt::format("{:.1f} times as much", least));
 
   step("100 messages one after another: a quarter of the answers take less than 5 ms");
-  likely_mistake("The server lets time pass before it answers: a sleep, or a wait with a time limit, in its loop.");
+  likely_mistake(
+      "The server lets time pass before it answers: a sleep, or a wait with a time limit, in its loop.");
   const std::vector<TcpPeer> one = connect_many(server, server.at(port), 1);
   std::vector<std::chrono::nanoseconds> times;
   for (int i = 0; i < 100; ++i) {
@@ -613,14 +641,16 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
   std::ranges::sort(times);
   const auto quick = times[times.size() / 4];
   expect(quick < 5ms, "answers at once",
-         fmt::format("three quarters of them took {:.1f} ms and longer", static_cast<double>(quick / 1us) / 1000));
+         fmt::format("three quarters of them took {:.1f} ms and longer",
+                     static_cast<double>(quick / 1us) / 1000));
 }
 
 TEST_F(TcpEcho, idle_server_uses_no_processor) {
   Program& program = start_server();
   likely_mistake(
-      "The server asks again and again instead of waiting to be told: a loop over non-blocking calls, poll with a time "
-      "limit of 0, or a wait for room to write (which there nearly always is) while there is nothing to write.");
+      "The server asks again and again instead of waiting to be told: a loop over non-blocking calls, poll "
+      "with a time limit of 0, or a wait for room to write (which there nearly always is) while there is "
+      "nothing to write.");
   const std::vector<TcpPeer> silent = connect_many(client, server.at(port), 10);
   expect_service();
   program.expect_idle(300ms, "all clients are silent");
@@ -642,17 +672,18 @@ TEST_F(TcpEcho, sigterm_drains_and_exits) {
   last.send("last orders");
   program.expect_waiting_connection(port);  // the kernel has taken it, but accept has not
   program.resume();
-  likely_mistake("After SIGTERM the server still takes new clients: the listening socket is to be closed first.");
+  likely_mistake(
+      "After SIGTERM the server still takes new clients: the listening socket is to be closed first.");
   expect_refusal(client, server.at(port));
   likely_mistake(
-      "After SIGTERM the server leaves its clients in the middle. What they have sent goes back, and each ends its "
-      "connection when it likes; only then the server exits, with status 0.");
+      "After SIGTERM the server leaves its clients in the middle. What they have sent goes back, and each "
+      "ends its connection when it likes; only then the server exits, with status 0.");
   peer.expect_receive(bytes);
   peer.half_close();
   peer.expect_end();
   likely_mistake(
-      "A client that had connected, but was not accepted yet, is lost with the listening socket: closing that resets all "
-      "who wait in its queue. Take them first.");
+      "A client that had connected, but was not accepted yet, is lost with the listening socket: closing that "
+      "resets all who wait in its queue. Take them first.");
   last.expect_receive("last orders");
   last.half_close();
   last.expect_end();
@@ -662,8 +693,8 @@ TEST_F(TcpEcho, sigterm_drains_and_exits) {
 
 TEST_F(TcpEcho, runs_alone_in_an_empty_container) {
   likely_mistake(
-      "The program needs a file at run time that is not there: a shared library, a configuration, a log, the name "
-      "service's. An empty container holds nothing but the program.");
+      "The program needs a file at run time that is not there: a shared library, a configuration, a log, the "
+      "name service's. An empty container holds nothing but the program.");
   start_server({.bare = true});
   const std::string message = random.words(3);
   Program& program = start_client({message}, {.bare = true});

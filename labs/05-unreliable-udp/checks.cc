@@ -1,5 +1,5 @@
-// What a client must do on a network that loses datagrams, and a server that loses them on purpose. Times are read off
-// the cable. The names are those of lab.toml, where the points are.
+// What a client must do on a network that loses datagrams, and a server that loses them on purpose. Times are
+// read off the cable. The names are those of lab.toml, where the points are.
 
 #include <fmt/format.h>
 
@@ -23,7 +23,8 @@ std::string answer_to(std::size_t length) { return fmt::format("Your data was {}
 class UnreliableUdp : public Check {
  protected:
   Program& start_server(const std::vector<std::string>& options, std::uint16_t at = 0) {
-    std::vector<std::string> arguments = {"server", server.at(0).host(), "-p", std::to_string(at == 0 ? port : at)};
+    std::vector<std::string> arguments = {"server", server.at(0).host(), "-p",
+                                          std::to_string(at == 0 ? port : at)};
     arguments.insert(arguments.end(), options.begin(), options.end());
     return run(server, arguments).expect_bound(at == 0 ? port : at);
   }
@@ -37,11 +38,12 @@ class UnreliableUdp : public Check {
   /// The next request whose number is this one ("#2 "); repeats of earlier requests are passed over.
   UdpPeer::Datagram await_request(UdpPeer& peer, const std::string& number) {
     likely_mistake(
-        "With --count the client asks so many times, one request after the answer to the other, and each is a #, its number "
-        "from 1 on, a space, and the message.");
+        "With --count the client asks so many times, one request after the answer to the other, and each is a "
+        "#, its number from 1 on, a space, and the message.");
     UdpPeer::Datagram came = peer.expect_datagram();
     while (repeats_of_earlier.contains(came.bytes)) came = peer.expect_datagram();
-    expect(came.bytes == number + message, "the request \"" + number + message + "\"", "it is \"" + came.bytes + "\"");
+    expect(came.bytes == number + message, "the request \"" + number + message + "\"",
+           "it is \"" + came.bytes + "\"");
     repeats_of_earlier.insert(came.bytes);
     return came;
   }
@@ -57,19 +59,24 @@ class UnreliableUdp : public Check {
   std::set<std::string> repeats_of_earlier;
 };
 
-// ---- the server -----------------------------------------------------------------------------------------------------
+// ---- the server
+// -----------------------------------------------------------------------------------------------------
 
 TEST_F(UnreliableUdp, answer_tells_the_length_of_the_request) {
   start_server({"--drop", "0"});
   UdpPeer peer(story(), client, 0);
   likely_mistake(
-      "The length in the answer is not that of the datagram. recvfrom returns it, 0 for an empty one, which is a datagram "
-      "like any other; strlen or the size of the buffer is not it. The largest holds 65,507 bytes.");
-  for (const std::size_t length : {std::size_t{5}, std::size_t{1}, std::size_t{0}, random.number(20, 1400), std::size_t{65507}}) {
+      "The length in the answer is not that of the datagram. recvfrom returns it, 0 for an empty one, which "
+      "is a datagram like any other; strlen or the size of the buffer is not it. The largest holds 65,507 "
+      "bytes.");
+  for (const std::size_t length :
+       {std::size_t{5}, std::size_t{1}, std::size_t{0}, random.number(20, 1400), std::size_t{65507}}) {
     peer.send(random.bytes(length), server.at(port));
     const auto came = peer.expect_datagram();
-    expect(came.bytes == answer_to(length), "the answer \"" + answer_to(length) + "\"", "it is \"" + came.bytes + "\"");
-    expect(came.from == server.at(port), "an answer from " + server.at(port).to_string(), "it is from " + came.from.to_string());
+    expect(came.bytes == answer_to(length), "the answer \"" + answer_to(length) + "\"",
+           "it is \"" + came.bytes + "\"");
+    expect(came.from == server.at(port), "an answer from " + server.at(port).to_string(),
+           "it is from " + came.from.to_string());
   }
 }
 
@@ -79,8 +86,9 @@ class Survey {
   Survey(UdpPeer& peer, const Segment& wire, const Host& host, std::uint16_t port)
       : peer_(peer), wire_(wire), host_(host), server_(host.at(port)) {}
 
-  /// Sends requests of 1, 2, ... `count` bytes, then probes until one of them is answered: a server that takes one
-  /// request after the other has then decided about all. Without any answer to a probe it gives up after `probes`.
+  /// Sends requests of 1, 2, ... `count` bytes, then probes until one of them is answered: a server that
+  /// takes one request after the other has then decided about all. Without any answer to a probe it gives up
+  /// after `probes`.
   void run(std::size_t count, std::size_t probes) {
     for (std::size_t length = 1; length <= count; ++length) {
       send(length);
@@ -115,8 +123,8 @@ class Survey {
  private:
   static constexpr std::size_t at_once = 16;  // the server's socket has room for so many in any case
 
-  /// Until all have crossed the cable, and the server has taken them from its kernel: what that cannot store it would
-  /// lose, unasked.
+  /// Until all have crossed the cable, and the server has taken them from its kernel: what that cannot store
+  /// it would lose, unasked.
   void wait_until_taken() const {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     wire_.wait_for(udp.from(peer_.local()).to(server_), sent_, deadline);
@@ -136,7 +144,8 @@ class Survey {
 
   void note(const UdpPeer::Datagram& came) {
     std::size_t length = 0;
-    if (std::sscanf(came.bytes.c_str(), "Your data was %zu bytes long", &length) == 1) answered_.insert(length);
+    if (std::sscanf(came.bytes.c_str(), "Your data was %zu bytes long", &length) == 1)
+      answered_.insert(length);
   }
 
   UdpPeer& peer_;
@@ -147,8 +156,8 @@ class Survey {
   std::set<std::size_t> answered_;
 };
 
-/// Waits until the server has printed as many lines that name the peer as it got requests; returns how many say that a
-/// request was dropped.
+/// Waits until the server has printed as many lines that name the peer as it got requests; returns how many
+/// say that a request was dropped.
 std::size_t count_dropped(Program& program, Story& story, const Address& peer, std::size_t requests) {
   story.step(fmt::format("server: a line that names {} for each of {} requests", peer.to_string(), requests));
   const auto deadline = std::chrono::steady_clock::now() + patience;
@@ -169,10 +178,12 @@ std::size_t count_dropped(Program& program, Story& story, const Address& peer, s
 
 TEST_F(UnreliableUdp, drop_rate_is_the_one_asked_for) {
   constexpr std::size_t count = 500;
-  // Far enough from one half, so that the parts that are dropped and answered cannot be mistaken for each other.
+  // Far enough from one half, so that the parts that are dropped and answered cannot be mistaken for each
+  // other.
   const std::size_t percent = random.number(15, 40) + (random.number(0, 1) == 0 ? 0 : 45);
   const double probability = static_cast<double>(percent) / 100.0;
-  Program& program = start_server({"--drop", fmt::format("{:.2f}", probability), "--seed", std::to_string(random.number(1, 1000000))});
+  Program& program = start_server(
+      {"--drop", fmt::format("{:.2f}", probability), "--seed", std::to_string(random.number(1, 1000000))});
   UdpPeer peer(story(), client, 0);
   Survey survey(peer, wire, server, port);
   step(fmt::format("client: {} requests of different lengths", count));
@@ -180,17 +191,21 @@ TEST_F(UnreliableUdp, drop_rate_is_the_one_asked_for) {
   const double rate = 1 - static_cast<double>(survey.answered()) / static_cast<double>(survey.sent());
   const double margin = 5 * std::sqrt(probability * (1 - probability) / static_cast<double>(survey.sent()));
   likely_mistake(
-      "Requests are dropped with another probability than asked for: the comparison the wrong way round, a percentage "
-      "taken for a part of 1, a whole-number division, or a generator that is seeded again for each request and so says "
-      "the same each time. Draw a new number from 0 to 1 for each request, and compare.");
+      "Requests are dropped with another probability than asked for: the comparison the wrong way round, a "
+      "percentage taken for a part of 1, a whole-number division, or a generator that is seeded again for "
+      "each request and so says the same each time. Draw a new number from 0 to 1 for each request, and "
+      "compare.");
   step("client: count the answers");
-  expect(std::abs(rate - probability) <= margin, fmt::format("about {:.0f}% of {} requests are not answered", 100 * probability, survey.sent()),
+  expect(std::abs(rate - probability) <= margin,
+         fmt::format("about {:.0f}% of {} requests are not answered", 100 * probability, survey.sent()),
          fmt::format("{:.0f}% were not", 100 * rate));
-  likely_mistake("The server's lines must tell what became of each request: they name the client, and end in \"dropped\" for those it drops.");
+  likely_mistake(
+      "The server's lines must tell what became of each request: they name the client, and end in \"dropped\" for those it drops.");
   const std::size_t said = count_dropped(program, story(), peer.local(), survey.sent());
   survey.collect();
   const std::size_t lost = survey.sent() - survey.answered();
-  expect(said == lost, fmt::format("{} lines say \"dropped\", one for each request without an answer", lost), fmt::format("{} do", said));
+  expect(said == lost, fmt::format("{} lines say \"dropped\", one for each request without an answer", lost),
+         fmt::format("{} do", said));
 }
 
 TEST_F(UnreliableUdp, same_seed_drops_the_same_requests) {
@@ -205,28 +220,32 @@ TEST_F(UnreliableUdp, same_seed_drops_the_same_requests) {
     return survey.pattern(count);
   };
   const auto port_at = [&](int i) { return static_cast<std::uint16_t>(port + i); };
-  const auto with = [](std::uint64_t number) { return std::vector<std::string>{"--drop", "0.5", "--seed", std::to_string(number)}; };
+  const auto with = [](std::uint64_t number) {
+    return std::vector<std::string>{"--drop", "0.5", "--seed", std::to_string(number)};
+  };
   const std::string first = pattern(with(seed), port_at(1));
   likely_mistake(
-      "The seed does not decide which requests are dropped. Seed one generator with it when the server starts, draw from "
-      "it once for each request, and from nothing else (no std::random_device, no time).");
+      "The seed does not decide which requests are dropped. Seed one generator with it when the server "
+      "starts, draw from it once for each request, and from nothing else (no std::random_device, no time).");
   const std::string again = pattern(with(seed), port_at(2));
   expect(again == first, "the same requests are answered again: " + first, "this time: " + again);
   likely_mistake("Another seed must give other numbers: the seed that was given is not used.");
   const std::string other = pattern(with(seed + 1), port_at(3));
   expect(other != first, "with another seed other requests are answered", "exactly the same are: " + other);
   likely_mistake(
-      "Without options the server drops half of the requests, other ones in every run: a seed that nobody gave comes from "
-      "outside (std::random_device), not from the program's text.");
+      "Without options the server drops half of the requests, other ones in every run: a seed that nobody "
+      "gave comes from outside (std::random_device), not from the program's text.");
   const std::string unseeded = pattern({}, port_at(4));
-  expect(unseeded != pattern({}, port_at(5)), "two runs without a seed answer different requests", "both answer these: " + unseeded);
+  expect(unseeded != pattern({}, port_at(5)), "two runs without a seed answer different requests",
+         "both answer these: " + unseeded);
 }
 
 TEST_F(UnreliableUdp, zero_never_drops_and_one_never_answers) {
   constexpr std::size_t count = 1400;  // what happens once in a hundred is missed in a run of a million
   likely_mistake(
-      "At the ends of the range the comparison is wrong: the wrong way round, <= in place of <, or a number from a range "
-      "that is one too long (0 to 100 are 101 numbers). Of numbers from [0, 1), none is below 0 and all are below 1.");
+      "At the ends of the range the comparison is wrong: the wrong way round, <= in place of <, or a number "
+      "from a range that is one too long (0 to 100 are 101 numbers). Of numbers from [0, 1), none is below 0 "
+      "and all are below 1.");
   {
     start_server({"--drop", "0"});
     UdpPeer peer(story(), client, 0);
@@ -243,11 +262,14 @@ TEST_F(UnreliableUdp, zero_never_drops_and_one_never_answers) {
   step(fmt::format("client: {} requests to the server that always drops", count));
   survey.run(count, 1);
   const std::size_t dropped = count_dropped(program, story(), peer.local(), survey.sent());
-  expect(survey.answered() == 0, "no request is answered", fmt::format("{} of {} are", survey.answered(), survey.sent()));
-  expect(dropped == survey.sent(), "each line says \"dropped\"", fmt::format("{} of {} do", dropped, survey.sent()));
+  expect(survey.answered() == 0, "no request is answered",
+         fmt::format("{} of {} are", survey.answered(), survey.sent()));
+  expect(dropped == survey.sent(), "each line says \"dropped\"",
+         fmt::format("{} of {} do", dropped, survey.sent()));
 }
 
-/// The same datagram, as if sent from port 0, to which nothing can be sent back (RFC 768: a source port is optional).
+/// The same datagram, as if sent from port 0, to which nothing can be sent back (RFC 768: a source port is
+/// optional).
 Bytes from_port_zero(const Frame& frame) {
   constexpr std::size_t udp_header = 14 + 20;  // Ethernet and IPv4 without options
   Bytes bytes(frame.bytes().begin(), frame.bytes().end());
@@ -263,12 +285,13 @@ TEST_F(UnreliableUdp, server_survives_what_cannot_be_answered) {
   const auto expect_service = [&](std::size_t length) {
     peer.send(random.bytes(length), server.at(port));
     const auto came = peer.expect_datagram();
-    expect(came.bytes == answer_to(length), "the answer \"" + answer_to(length) + "\"", "it is \"" + came.bytes + "\"");
+    expect(came.bytes == answer_to(length), "the answer \"" + answer_to(length) + "\"",
+           "it is \"" + came.bytes + "\"");
   };
   expect_service(7);
   likely_mistake(
-      "One request that cannot be answered ends the whole server. When sendto fails, that is the misfortune of one "
-      "client; the server goes on with the next request.");
+      "One request that cannot be answered ends the whole server. When sendto fails, that is the misfortune "
+      "of one client; the server goes on with the next request.");
   const auto before = await_frames(wire, request, 1, "request");
   step("a request arrives whose sender claims port 0, to which nothing can be sent");
   wire.inject(from_port_zero(before.front().frame));
@@ -279,35 +302,42 @@ TEST_F(UnreliableUdp, server_survives_what_cannot_be_answered) {
   }
   step("its sender has gone: the answer meets a closed port");
   expect_service(9);
-  likely_mistake("A call that a signal interrupted (EINTR) has received nothing: that is no request and no reason to end.");
+  likely_mistake(
+      "A call that a signal interrupted (EINTR) has received nothing: that is no request and no reason to end.");
   program.inject(interrupt(Call::receive));
   program.repeat_until_struck(Call::receive, 1, [&] { expect_service(10); });
   expect_service(11);
   program.expect_running();
 }
 
-// ---- the client -----------------------------------------------------------------------------------------------------
+// ---- the client
+// -----------------------------------------------------------------------------------------------------
 
 TEST_F(UnreliableUdp, client_prints_the_answer_and_asks_no_more) {
   UdpPeer peer(story(), server, port);
   Program& program = start_client();
   const auto came = peer.expect_datagram();
-  expect(came.bytes == message, "a request that carries the message \"" + message + "\"", "it carries \"" + came.bytes + "\"");
+  expect(came.bytes == message, "a request that carries the message \"" + message + "\"",
+         "it carries \"" + came.bytes + "\"");
   const std::string text = fmt::format("Your data was {} bytes long", random.number(100, 999));
   peer.send(text, came.from);
   likely_mistake("The answer that came is to be printed as it is, on one line, and the client is done.");
   program.expect_exit(0);
   const std::string line = program.expect_line({text});
-  likely_mistake("recv returns how many bytes the answer has. Only these are the answer; the rest of the buffer is not.");
-  expect(std::ranges::none_of(line, [](unsigned char c) { return std::iscntrl(c) != 0; }), "the answer on its line",
+  likely_mistake(
+      "recv returns how many bytes the answer has. Only these are the answer; the rest of the buffer is not.");
+  expect(std::ranges::none_of(line, [](unsigned char c) { return std::iscntrl(c) != 0; }),
+         "the answer on its line",
          fmt::format("the line has {} bytes, and control characters or zeros among them", line.size()));
   likely_mistake("The client goes on asking although it has its answer: leave the loop once it came.");
   step("on the cable: no request after the answer");
   const auto answered = wire.frames(answer).front().arrived.value();
   for (const CapturedFrame& one : wire.frames(request)) {
     // A request that leaves in the same moment as the answer comes is nobody's mistake.
-    expect_time(one.time - answered, -patience, 20ms, machine_delay(answered, program), "no request after the answer",
-                fmt::format("one left {:.0f} ms after it", std::chrono::duration<double, std::milli>(one.time - answered).count()));
+    expect_time(one.time - answered, -patience, 20ms, machine_delay(answered, program),
+                "no request after the answer",
+                fmt::format("one left {:.0f} ms after it",
+                            std::chrono::duration<double, std::milli>(one.time - answered).count()));
   }
 }
 
@@ -315,9 +345,9 @@ TEST_F(UnreliableUdp, silence_doubles_the_wait) {
   UdpPeer silent(story(), server, port);
   Program& program = start_client();
   likely_mistake(
-      "The waits are not the ones asked for: first 0.1 s, then each twice as long as the one before. Look at the times "
-      "between the requests: are they all the same, do they grow by the same amount, is the first one right, are they "
-      "next to nothing because seconds were given where milliseconds are counted?");
+      "The waits are not the ones asked for: first 0.1 s, then each twice as long as the one before. Look at "
+      "the times between the requests: are they all the same, do they grow by the same amount, is the first "
+      "one right, are they next to nothing because seconds were given where milliseconds are counted?");
   const auto tries = await_frames(wire, request, 5, "request", 15s);
   expect_gaps(tries, {100ms, 200ms, 400ms, 800ms}, program);
 }
@@ -326,18 +356,19 @@ TEST_F(UnreliableUdp, client_gives_up_when_the_wait_would_pass_two_seconds) {
   UdpPeer silent(story(), server, port);
   Program& program = start_client();
   likely_mistake(
-      "The number of tries is wrong: the waits are 0.1, 0.2, 0.4, 0.8 and 1.6 s, which makes five requests. Only the sixth "
-      "wait would be longer than 2 s.");
+      "The number of tries is wrong: the waits are 0.1, 0.2, 0.4, 0.8 and 1.6 s, which makes five requests. "
+      "Only the sixth wait would be longer than 2 s.");
   const auto tries = await_frames(wire, request, 5, "request", 15s);
   likely_mistake(
-      "The end is not the one asked for: after the fifth silent try there is no sixth request, and no answer, which is a "
-      "failure. The client ends with status 1, so that whoever started it can tell, and a word about the server on "
-      "standard error.");
+      "The end is not the one asked for: after the fifth silent try there is no sixth request, and no answer, "
+      "which is a failure. The client ends with status 1, so that whoever started it can tell, and a word "
+      "about the server on standard error.");
   program.expect_exit(1, 15s);
   const auto ended = program.process().exit()->time;
   program.expect_error({server.at(port).to_string()});
   expect_frames(wire, request, 5, "request");
-  likely_mistake("The last wait is cut short, or left out: the fifth request deserves its answer for 1.6 s, too.");
+  likely_mistake(
+      "The last wait is cut short, or left out: the fifth request deserves its answer for 1.6 s, too.");
   step("the end comes 1.6 s after the last request");
   const auto waited = std::chrono::duration<double>(ended - tries.back().time).count();
   expect(waited > 1.5, "1.6 s of waiting after the last request", fmt::format("only {:.2f} s", waited));
@@ -348,20 +379,25 @@ TEST_F(UnreliableUdp, every_try_carries_the_same_request) {
   start_client();
   const auto tries = await_frames(wire, request, 4, "request", 15s);
   likely_mistake(
-      "The tries differ. It is one request, asked again: the same bytes, so that it does not matter which of them arrives; "
-      "and from the same socket, because an answer to the first try goes to the port the first try came from.");
+      "The tries differ. It is one request, asked again: the same bytes, so that it does not matter which of "
+      "them arrives; and from the same socket, because an answer to the first try goes to the port the first "
+      "try came from.");
   step("compare the requests");
   for (const CapturedFrame& one : tries) {
     const Headers& is = one.frame.headers();
-    expect(is.payload == message, "each request carries \"" + message + "\"", "one carries \"" + is.payload + "\"");
-    expect(is.source == tries.front().frame.headers().source, "each request comes from " + tries.front().frame.headers().source.to_string(),
+    expect(is.payload == message, "each request carries \"" + message + "\"",
+           "one carries \"" + is.payload + "\"");
+    expect(is.source == tries.front().frame.headers().source,
+           "each request comes from " + tries.front().frame.headers().source.to_string(),
            "one comes from " + is.source.to_string());
-    expect(is.destination == server.at(port), "each request goes to " + server.at(port).to_string(), "one goes to " + is.destination.to_string());
+    expect(is.destination == server.at(port), "each request goes to " + server.at(port).to_string(),
+           "one goes to " + is.destination.to_string());
   }
 }
 
 TEST_F(UnreliableUdp, lost_request_is_recovered) {
-  constexpr unsigned losses = 3;  // then a wait of 0.8 s follows, long enough to tell who listens and who sleeps
+  constexpr unsigned losses =
+      3;  // then a wait of 0.8 s follows, long enough to tell who listens and who sleeps
   wire.rule(drop_first(request, losses));
   start_server({"--drop", "0"});
   Program& program = start_client();
@@ -369,14 +405,16 @@ TEST_F(UnreliableUdp, lost_request_is_recovered) {
   program.expect_exit(0);
   program.expect_line({answer_to(message.size())});
   step(fmt::format("on the cable: {} requests were lost and one was answered", losses));
-  expect(wire.count(request) > losses, fmt::format("more than {} requests", losses), fmt::format("{}", wire.count(request)));
+  expect(wire.count(request) > losses, fmt::format("more than {} requests", losses),
+         fmt::format("{}", wire.count(request)));
   const auto answers = await_frames(wire, answer, 1, "answer");
   likely_mistake(
-      "The client sees the answer only when the wait is over: it sleeps, and looks afterwards. It is to wait for the "
-      "answer, and for the end of the time only if none comes.");
+      "The client sees the answer only when the wait is over: it sleeps, and looks afterwards. It is to wait "
+      "for the answer, and for the end of the time only if none comes.");
   step("the client ends as soon as the answer has come");
   const auto late = program.process().exit()->time - answers.front().arrived.value();
-  expect_time(late, -patience, 700ms, machine_delay(answers.front().time, program), "an end soon after the answer came",
+  expect_time(late, -patience, 700ms, machine_delay(answers.front().time, program),
+              "an end soon after the answer came",
               fmt::format("the client ended {} ms after it", late / 1ms));
 }
 
@@ -386,13 +424,14 @@ TEST_F(UnreliableUdp, lost_answer_is_recovered) {
   Program& peer = start_server({"--drop", "0"});
   Program& program = start_client();
   likely_mistake(
-      "When the answer gets lost, the client asks again and the server sees a request it has answered before. It must "
-      "answer again: it cannot know which of its answers arrived.");
+      "When the answer gets lost, the client asks again and the server sees a request it has answered before. "
+      "It must answer again: it cannot know which of its answers arrived.");
   program.expect_exit(0);
   program.expect_line({answer_to(message.size())});
   peer.expect_running();
   step(fmt::format("on the cable: {} answers were lost and one arrived", losses));
-  expect(wire.count(answer) > losses, fmt::format("more than {} answers", losses), fmt::format("{}", wire.count(answer)));
+  expect(wire.count(answer) > losses, fmt::format("more than {} answers", losses),
+         fmt::format("{}", wire.count(answer)));
 }
 
 TEST_F(UnreliableUdp, answer_in_the_last_moment_counts) {
@@ -408,8 +447,9 @@ TEST_F(UnreliableUdp, answer_in_the_last_moment_counts) {
     story().cannot_judge("the machine was too busy to send the answer in time", true);
   }
   likely_mistake(
-      "The answer came in time, but the client had stopped listening: a wait that is cut short, a new socket for each "
-      "try (answers to the old ones are lost with it), or a count of tries that ends before the last wait.");
+      "The answer came in time, but the client had stopped listening: a wait that is cut short, a new socket "
+      "for each try (answers to the old ones are lost with it), or a count of tries that ends before the last "
+      "wait.");
   program.expect_exit(0);
   program.expect_line({text});
 }
@@ -419,9 +459,9 @@ TEST_F(UnreliableUdp, interruptions_do_not_change_the_wait) {
   UdpPeer stranger(story(), server, 0);  // on the right host, at a wrong port
   Program& program = start_client({}, {.watched = {Call::wait, Call::receive}});
   likely_mistake(
-      "Something that is no answer changes the wait. A call that a signal interrupts (EINTR) has to go on for what is "
-      "left of the time: neither from the beginning nor as if the time were over. And a stranger's datagram is no answer: "
-      "a connected socket does not even hear of it.");
+      "Something that is no answer changes the wait. A call that a signal interrupts (EINTR) has to go on for "
+      "what is left of the time: neither from the beginning nor as if the time were over. And a stranger's "
+      "datagram is no answer: a connected socket does not even hear of it.");
   program.inject(interrupt_late(Call::wait).after(1).repeated(2));
   program.inject(interrupt(Call::wait).after(3));
   program.inject(interrupt(Call::receive).after(1).repeated(3));
@@ -432,7 +472,8 @@ TEST_F(UnreliableUdp, interruptions_do_not_change_the_wait) {
     stranger.send("Your data was 0 bytes long", client_end);
   }
   const auto fourth = await_frames(wire, request, 4, "request", 15s).back();
-  // Late in the wait: one that begins again is then much too long. Some calls fail with EINTR after this (signal(7)).
+  // Late in the wait: one that begins again is then much too long. Some calls fail with EINTR after this
+  // (signal(7)).
   std::this_thread::sleep_until(fourth.time + 700ms);
   program.pause();
   program.resume();
@@ -444,15 +485,16 @@ TEST_F(UnreliableUdp, interruptions_do_not_change_the_wait) {
 TEST_F(UnreliableUdp, refused_port_ends_at_once) {
   Program& program = start_client();
   likely_mistake(
-      "The server's host said at once that nobody uses that port (ICMP port unreachable), but the client did not hear it, "
-      "or took it for an error that passes. Only a connected UDP socket is told, as an error of its next call. Then it is "
-      "of no use to wait or to ask again.");
+      "The server's host said at once that nobody uses that port (ICMP port unreachable), but the client did "
+      "not hear it, or took it for an error that passes. Only a connected UDP socket is told, as an error of "
+      "its next call. Then it is of no use to wait or to ask again.");
   program.expect_exit(1);
   program.expect_error({server.at(port).to_string(), "refused"});
   expect_frames(wire, request, 1, "request");
 }
 
-// ---- stretch --------------------------------------------------------------------------------------------------------
+// ---- stretch
+// --------------------------------------------------------------------------------------------------------
 
 TEST_F(UnreliableUdp, late_answer_is_not_taken_for_the_present_one) {
   {
@@ -460,10 +502,12 @@ TEST_F(UnreliableUdp, late_answer_is_not_taken_for_the_present_one) {
     start_server({"--drop", "0"}, other);
     UdpPeer asker(story(), client, 0);
     const std::string number = fmt::format("#{} ", random.number(10, 99999));
-    likely_mistake("The server's answer begins with the number that the request carried, and the number is no part of the data.");
+    likely_mistake(
+        "The server's answer begins with the number that the request carried, and the number is no part of the data.");
     asker.send(number + "hello", server.at(other));
     const auto came = asker.expect_datagram();
-    expect(came.bytes == number + answer_to(5), "the answer \"" + number + answer_to(5) + "\"", "it is \"" + came.bytes + "\"");
+    expect(came.bytes == number + answer_to(5), "the answer \"" + number + answer_to(5) + "\"",
+           "it is \"" + came.bytes + "\"");
   }
   UdpPeer peer(story(), server, port);
   Program& program = start_client({"--count", "2"});
@@ -473,8 +517,9 @@ TEST_F(UnreliableUdp, late_answer_is_not_taken_for_the_present_one) {
   peer.send("#1 the first answer", from);
   (void)await_request(peer, "#2 ");
   likely_mistake(
-      "The first request was sent twice, and so answered twice. The second answer came while the client waited for the "
-      "answer to its next request, and was taken for it. Only an answer with the number of the present request counts.");
+      "The first request was sent twice, and so answered twice. The second answer came while the client "
+      "waited for the answer to its next request, and was taken for it. Only an answer with the number of the "
+      "present request counts.");
   peer.send("#1 the first answer, late", from);
   peer.send("#2 the second answer", from);
   program.expect_exit(0);
@@ -504,14 +549,15 @@ TEST_F(UnreliableUdp, jitter_spreads_the_waits) {
   for (std::size_t i = 0; i < clients; ++i) programs.push_back(&start_client({"--jitter", "0.5"}));
   const auto all = await_frames(wire, request, clients * tries, "request", 20s);
   likely_mistake(
-      "With jitter each wait is drawn anew, evenly from half to one and a half times what it would have been; the wait "
-      "that is doubled next time is the one without the jitter.");
+      "With jitter each wait is drawn anew, evenly from half to one and a half times what it would have been; "
+      "the wait that is doubled next time is the one without the jitter.");
   step("the times between the requests of each client lie within half and one and a half times the usual");
   std::map<std::uint16_t, std::vector<CapturedFrame>> by_client;
   for (const CapturedFrame& one : all) by_client[one.frame.headers().source.port()].push_back(one);
   std::vector<std::vector<double>> parts;
   for (const auto& [from, frames] : by_client) {
-    expect(frames.size() == tries, "5 requests from each client", fmt::format("{} from port {}", frames.size(), from));
+    expect(frames.size() == tries, "5 requests from each client",
+           fmt::format("{} from port {}", frames.size(), from));
     parts.push_back(parts_of_nominal(frames));
     for (std::size_t i = 0; i + 1 < tries; ++i) {
       const auto nominal = 100ms * (1 << i);
@@ -519,20 +565,23 @@ TEST_F(UnreliableUdp, jitter_spreads_the_waits) {
       for (const Program* one : programs) delay = std::max(delay, machine_delay(frames[i].time, *one));
       // As with waits without jitter: the lower bound strict, the upper one generous.
       expect_time(frames[i + 1].time - frames[i].time, nominal * 47 / 100, nominal * 9 / 4 + 40ms, delay,
-                  "a wait of half to one and a half times what it would have been", fmt::format("{:.2f} times {} ms", parts.back()[i], nominal.count()));
+                  "a wait of half to one and a half times what it would have been",
+                  fmt::format("{:.2f} times {} ms", parts.back()[i], nominal.count()));
     }
   }
   // Three clients are alike by chance about once in some million runs.
   step("the waits of a client differ from each other");
   expect(!std::ranges::all_of(parts, [](const auto& waits) { return are_alike(waits, 0.1); }),
-         "a new part for each wait", fmt::format("with one client all waits are about {:.2f} of the usual", parts[0][0]));
+         "a new part for each wait",
+         fmt::format("with one client all waits are about {:.2f} of the usual", parts[0][0]));
   likely_mistake(
-      "Every client draws the same numbers: their generators start from the same seed. Clients that lost their requests "
-      "in the same moment then ask again in the same moment, jitter or not.");
+      "Every client draws the same numbers: their generators start from the same seed. Clients that lost "
+      "their requests in the same moment then ask again in the same moment, jitter or not.");
   step("the clients differ from each other");
   bool in_step = true;
   for (std::size_t i = 0; i + 1 < tries; ++i) {
-    const double grain = 0.01 + 0.02 / (0.1 * static_cast<double>(1 << i));  // 20 ms for what the machine adds
+    const double grain =
+        0.01 + 0.02 / (0.1 * static_cast<double>(1 << i));  // 20 ms for what the machine adds
     in_step = in_step && are_alike({parts[0][i], parts[1][i], parts[2][i]}, grain);
   }
   expect(!in_step, "other waits for each client", "all clients waited for the same times");
@@ -549,7 +598,9 @@ double retransmission_timeout(const std::vector<double>& round_trips) {
   return smoothed + std::max(0.001, 4 * variation);
 }
 
-std::chrono::milliseconds in_ms(double seconds) { return std::chrono::milliseconds(std::lround(seconds * 1000)); }
+std::chrono::milliseconds in_ms(double seconds) {
+  return std::chrono::milliseconds(std::lround(seconds * 1000));
+}
 
 TEST_F(UnreliableUdp, first_wait_follows_the_round_trips) {
   constexpr std::size_t measured = 3;
@@ -565,19 +616,24 @@ TEST_F(UnreliableUdp, first_wait_follows_the_round_trips) {
   const auto answers = wire.frames(answer);
   std::vector<double> round_trips;
   likely_mistake(
-      "The first wait does not follow the round trips. RFC 6298: SRTT + 4 * RTTVAR, where the first measurement R gives "
-      "SRTT = R and RTTVAR = R/2, and each later one moves RTTVAR by a quarter and then SRTT by an eighth.");
+      "The first wait does not follow the round trips. RFC 6298: SRTT + 4 * RTTVAR, where the first "
+      "measurement R gives SRTT = R and RTTVAR = R/2, and each later one moves RTTVAR by a quarter and then "
+      "SRTT by an eighth.");
   for (std::size_t i = 0; i < measured; ++i) {
     if (i > 0 && frames[i].frame.headers().payload == frames[i - 1].frame.headers().payload) {
-      expect(frames[i].time < *answers[i - 1].arrived + 20ms, "the next request after an answer", "the same request once more");
+      expect(frames[i].time < *answers[i - 1].arrived + 20ms, "the next request after an answer",
+             "the same request once more");
       round_trips.pop_back();
-      expect_gaps({frames[i - 1], frames[i]}, {round_trips.empty() ? 100ms : in_ms(retransmission_timeout(round_trips))}, program);
-      story().cannot_judge("the machine was too busy: a request was repeated before its answer could arrive", true);
+      expect_gaps({frames[i - 1], frames[i]},
+                  {round_trips.empty() ? 100ms : in_ms(retransmission_timeout(round_trips))}, program);
+      story().cannot_judge("the machine was too busy: a request was repeated before its answer could arrive",
+                           true);
     }
     round_trips.push_back(std::chrono::duration<double>(answers[i].arrived.value() - frames[i].time).count());
   }
   const double expected = retransmission_timeout(round_trips);
-  step(fmt::format("three round trips of about {:.0f} ms make the next first wait {:.0f} ms", 1000 * round_trips[0], 1000 * expected));
+  step(fmt::format("three round trips of about {:.0f} ms make the next first wait {:.0f} ms",
+                   1000 * round_trips[0], 1000 * expected));
   expect_gaps({frames[measured], frames[measured + 1]}, {in_ms(expected)}, program);
 }
 
@@ -590,12 +646,14 @@ TEST_F(UnreliableUdp, resent_requests_teach_no_round_trip) {
   peer.send("#1 " + answer_to(message.size()), from);
   const Match second = request.containing("#2 ");
   likely_mistake(
-      "Karn's rule: the answer to a request that was sent three times may belong to any of the three, so its time measures "
-      "nothing. What is kept is the wait that was long enough in the end, 0.4 s here, for the next request.");
+      "Karn's rule: the answer to a request that was sent three times may belong to any of the three, so its "
+      "time measures nothing. What is kept is the wait that was long enough in the end, 0.4 s here, for the "
+      "next request.");
   const auto frames = await_frames(wire, second, 2, "second request", 15s);
   // Three tries, or more where the machine kept this check from answering in time.
   const auto answered = wire.frames(answer).front().arrived.value();
-  const auto tries = std::ranges::count_if(wire.frames(request.containing("#1 ")), [&](const CapturedFrame& one) { return one.time < answered; });
+  const auto tries = std::ranges::count_if(wire.frames(request.containing("#1 ")),
+                                           [&](const CapturedFrame& one) { return one.time < answered; });
   expect_gaps({frames[0], frames[1]}, {100ms * (1 << (tries - 1))}, program);
 }
 

@@ -44,8 +44,7 @@ class Broadcast : public Check {
                         std::vector<std::string> more = {}, Circumstances how = {}) {
     likely_mistake(
         "The server must be bound to the port. HOST '' is every address of the host, 0.0.0.0: to a socket "
-        "bound to one address the kernel "
-        "hands only what was sent to that address.");
+        "bound to one address the kernel hands only what was sent to that address.");
     std::vector<std::string> arguments = {"server", at, "-p", std::to_string(on)};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run(host, arguments, std::move(how)).expect_bound(on);
@@ -63,8 +62,7 @@ class Broadcast : public Check {
     Program& program = start_client(client, network, said, std::move(more));
     likely_mistake(
         "The client must send the datagram and end. \"Permission denied\" is the kernel's answer to a socket "
-        "that has not asked for the "
-        "permission to broadcast: see SO_BROADCAST in socket(7).");
+        "that has not asked for the permission to broadcast: see SO_BROADCAST in socket(7).");
     program.expect_exit(0);
   }
 
@@ -84,12 +82,13 @@ class Broadcast : public Check {
     server.expect_line({last});
   }
 
-  /// The server prints the said once, with its sender's address.
+  /// The server prints the message once, with its sender's address.
   void expect_heard_once(Program& server, const std::string& said, const Address& from) {
     likely_mistake(
         "Every server on the network hears the datagram, and prints a line that holds the sender's address "
-        "(as recvfrom tells it) and the "
-        "datagram's bytes, written at once.");
+        "(as recvfrom tells it) and the datagram's bytes, written at once. A server that hears nothing: was "
+        "the datagram sent to its port, and is it bound to every address? To a socket bound to one address "
+        "the kernel hands only what was sent to that one.");
     server.expect_line({from.to_string(), said});
     flush(server, server.host().at(port));
     likely_mistake(
@@ -99,7 +98,7 @@ class Broadcast : public Check {
            fmt::format("{} lines", heard(server, said)));
   }
 
-  /// The one frame that carries this said on a segment.
+  /// The one frame that carries this message on a segment.
   Headers the_frame(const Segment& segment, const std::string& said) {
     const auto frames =
         await_frames(segment, udp.from(client).saying(said), 1, "datagram with \"" + said + "\"");
@@ -170,9 +169,8 @@ TEST_F(Broadcast, prefix_gives_the_broadcast_address) {
     Program& program = start_client(alone, network, words);
     likely_mistake(
         "Of ADDRESS/PREFIX the first PREFIX bits are the network's and stay; all bits after them are one in "
-        "the broadcast address. Compute with the "
-        "address as a number of 32 bits in host byte order (ntohl, htonl). 10.7.3.9/22 is 10.7.0.0 to "
-        "10.7.3.255.");
+        "the broadcast address. Compute with the address as a number of 32 bits in host byte order (ntohl, "
+        "htonl). 10.7.3.9/22 is 10.7.0.0 to 10.7.3.255.");
     program.expect_exit(0);
     const auto frames = await_frames(wire, udp.from(alone).saying(words), 1, "datagram");
     expect(frames.front().frame.headers().destination.host() == expected,
@@ -206,8 +204,7 @@ TEST_F(Broadcast, one_frame_reaches_all) {
         fmt::format("it has {} bytes and goes to port {}", frame.payload.size(), frame.destination.port()));
     likely_mistake(
         "A broadcast is one frame to ff:ff:ff:ff:ff:ff, which every interface on the cable takes. A datagram "
-        "for each neighbour is something "
-        "else: it reaches only those one knows of.");
+        "for each neighbour is something else: it reaches only those one knows of.");
     expect(frame.destination_mac == everybody_mac, "a frame to ff:ff:ff:ff:ff:ff",
            "it goes to " + mac_text(frame.destination_mac));
     expect_frames(hub, udp.from(client), before + 1, "datagram");
@@ -224,8 +221,8 @@ TEST_F(Broadcast, without_permission_the_kernel_refuses) {
     Program& program = start_client(client, network, message, {"--no-permission"});
     likely_mistake(
         "With --no-permission the socket does not ask for SO_BROADCAST, and the kernel refuses to send. The "
-        "program reports that: operation, address "
-        "and reason on one line of standard error, and exit status 1.");
+        "program reports that: operation, address and reason on one line of standard error, and exit status "
+        "1.");
     program.expect_exit(1);
     const std::string to = network.starts_with("255") ? network : with_last(near, 255);
     program.expect_error({"send", to + ":" + std::to_string(port), "denied"});
@@ -281,9 +278,9 @@ TEST_F(Broadcast, right_interface_is_used) {
                      one_case.from.empty() ? std::vector<std::string>{}
                                            : std::vector<std::string>{"--from", one_case.from});
     likely_mistake(
-        "A host with two interfaces sends a network's broadcast on the interface of that network: the "
-        "routing table knows. 255.255.255.255 is everybody on "
-        "some cable, and only the address that the socket is bound to (--from) says on which.");
+        "A host with two interfaces sends a network's broadcast on the interface of that network: the routing "
+        "table knows. 255.255.255.255 is everybody on some cable, and only the address that the socket is "
+        "bound to (--from) says on which.");
     program.expect_exit(0);
     const auto frames = await_frames(*one_case.segment, udp.from(middle).saying(words), 1, "datagram");
     const std::string source = frames.front().frame.headers().source.host();
@@ -299,8 +296,7 @@ TEST_F(Broadcast, port_is_shared_when_asked) {
   Program& third = run(one, {"server", "", "-p", std::to_string(port), "--share"});
   likely_mistake(
       "Several programs may be bound to the same port if every one of them has asked for that before bind: "
-      "see SO_REUSEADDR in socket(7). Each is "
-      "then handed every broadcast.");
+      "see SO_REUSEADDR in socket(7). Each is then handed every broadcast.");
   for (Program* server : {&second, &third}) server->expect_bound(port);
   step("wait until three sockets are bound");
   const auto bound = [&] {
@@ -420,9 +416,9 @@ TEST_F(Broadcast, discover_keeps_its_window) {
     std::this_thread::sleep_for(50ms);
   }
   likely_mistake(
-      "The window ends when its time is up, however much comes in: fix the moment when it ends, and each "
-      "time wait for what is left. A wait that begins anew with "
-      "every datagram may never end; one that ends with the first answer misses the others.");
+      "The window ends when its time is up, however much comes in: fix the moment when it ends, and each time "
+      "wait for what is left. A wait that begins anew with every datagram may never end; one that ends with "
+      "the first answer misses the others.");
   program.expect_exit(0);
   const auto took = program.process().exit()->time - asked;
   expect_time(took, window - 20ms, window + 1500ms, machine_delay(asked, program),
@@ -453,8 +449,8 @@ TEST_F(Broadcast, multicast_reaches_those_who_joined) {
   send(group, message);
   const Headers frame = the_frame(hub, message);
   likely_mistake(
-      "A multicast goes to the group's own hardware address, 01:00:5e and the last 23 bits of the group: "
-      "only those who joined take it in.");
+      "A multicast goes to the group's own hardware address, 01:00:5e and the last 23 bits of the group: only "
+      "those who joined take it in.");
   expect(frame.destination.host() == group && frame.destination_mac[0] == 0x01, "a datagram to " + group,
          "it goes to " + frame.destination.host());
   expect_heard_once(member, message, frame.source);
