@@ -17,12 +17,14 @@ WIRELAB = sys.argv[1]
 LABS = sys.argv[2:] or ["03", "04", "05", "06", "07", "08", "09", "10", "12"]
 BAD = " || ".join(["_ws.malformed"] + [f"{protocol}.checksum.status == 0" for protocol in ("ip", "icmp", "icmpv6", "udp", "tcp")])
 CHECK_SUMS = [word for protocol in ("ip", "tcp", "udp") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
+# A random port may be some protocol's, and the payload then is "malformed": all payload is plain data.
+PLAIN = [word for protocol in ("udp", "tcp") for word in ("-d", f"{protocol}.port==1-65535,data")]
 ON_PURPOSE = ("injected", "corrupted", "rewritten")
 
 
 def bad_frames(pcap):
     """Numbers, from 0, of the frames that tshark complains about."""
-    said = subprocess.run(["tshark", "-r", pcap, *CHECK_SUMS, "-Y", BAD, "-T", "fields", "-e", "frame.number"],
+    said = subprocess.run(["tshark", "-r", pcap, *PLAIN, *CHECK_SUMS, "-Y", BAD, "-T", "fields", "-e", "frame.number"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert said.returncode == 0, f"{pcap}: {said.stderr}"
     return [int(number) - 1 for number in said.stdout.split()]

@@ -219,7 +219,7 @@ Proof differs_in_holes_only(const Bench& bench) {
 }
 
 /// Whether every check that is meant to catch the mistake did, and said something that has been read.
-Proof caught(const Mistake& mistake, const std::vector<Verdict>& verdicts,
+Proof caught(const Lab& lab, const Mistake& mistake, const std::vector<Verdict>& verdicts,
              const std::vector<Message>& on_record, bool record) {
   Proof proof = undecided(verdicts);
   proof.mistake = mistake.name;
@@ -239,8 +239,8 @@ Proof caught(const Mistake& mistake, const std::vector<Verdict>& verdicts,
     } else if (!record && std::ranges::count(on_record, message) == 0) {
       refute(
           fmt::format("what {} says is not on record (seed {}); read it, and if it helps the student: "
-                      "./wirelab prove {} --record: {}",
-                      verdict.check, verdict.seed, message.check, verdict.cause));
+                      "./wirelab prove {:02} --record: {}",
+                      verdict.check, verdict.seed, lab.number, verdict.cause));
     }
     proof.messages.push_back(message);
   }
@@ -252,7 +252,7 @@ Proof mistake_is_caught(const Bench& bench, const Mistake& mistake, const std::v
   make_mistake(bench.toolbox.root, bench.lab, mistake, work.path());
   const auto only = bench.options.all_checks ? std::vector<std::string>() : mistake.caught_by;
   return build_and_check(bench, work.path(), only, [&](const std::vector<Verdict>& verdicts) {
-    return caught(mistake, verdicts, on_record, bench.options.record);
+    return caught(bench.lab, mistake, verdicts, on_record, bench.options.record);
   });
 }
 

@@ -145,13 +145,12 @@ class Listener : public Check {
   }
 
   /// The server listens at this address and nowhere else.
-  void expect_listening_only_at(const Address& address) {
-    step("in the kernel's table of sockets: it listens at " + address.to_string() + " and nowhere else");
+  void expect_listening_only_at(const Address& only) {
+    step("in the kernel's table of sockets: it listens at " + only.to_string() + " and nowhere else");
     std::string seen;
-    for (const BoundSocket& one : listeners(address.port()))
+    for (const BoundSocket& one : listeners(only.port()))
       seen += (seen.empty() ? "" : ", ") + one.local.to_string();
-    expect(seen == address.to_string(), "a socket that listens at " + address.to_string(),
-           "it listens at " + seen);
+    expect(seen == only.to_string(), "a socket that listens at " + only.to_string(), "it listens at " + seen);
   }
 
   /// The connections that wait for their end in TIME_WAIT on the server's host, of this port.
@@ -279,7 +278,7 @@ TEST_F(Listener, address_is_the_one_on_the_wire_in_host_byte_order) {
   Program& program = start_server();
   // Both bytes count, and so does the sign: one port below 2^15, one above.
   for (const Address& from : client.addresses()) {
-    for (const auto [low, high] : {std::pair{1100, 30000}, std::pair{33000, 60000}}) {
+    for (const auto& [low, high] : {std::pair{1100, 30000}, std::pair{33000, 60000}}) {
       const std::size_t before = wire.count(syn.from(client));
       TcpPeer peer = connect_from(
           from.with_port(lopsided_port(static_cast<std::uint64_t>(low), static_cast<std::uint64_t>(high))),
@@ -465,7 +464,7 @@ TEST_F(Listener, backlog_asked_for_is_the_one_in_force) {
   expect_backlog(port, 128);
   likely_mistake("--backlog N is the length of the queue that listen is asked for: N, not a fixed number.");
   std::uint16_t next = port;
-  for (const auto [low, high] : {std::pair{1, 9}, std::pair{10, 127}}) {
+  for (const auto& [low, high] : {std::pair{1, 9}, std::pair{10, 127}}) {
     const std::uint64_t wanted =
         random.number(static_cast<std::uint64_t>(low), static_cast<std::uint64_t>(high));
     start_server(++next, {"--backlog", std::to_string(wanted)});
