@@ -379,6 +379,21 @@ TEST(Routers, a_chain_is_reached_from_end_to_end_in_both_families) {
   EXPECT_EQ(there.receive(), "near");
 }
 
+TEST(Routers, a_narrow_link_cuts_what_may_be_cut_and_the_pieces_are_seen) {
+  Network net;
+  Chain chain(net, {1500, 1300}, 7);
+  const int never = IP_PMTUDISC_DONT;
+  const Socket from(chain.client, 4000), at(chain.server, 1060);
+  must(setsockopt(from.fd(), IPPROTO_IP, IP_MTU_DISCOVER, &never, sizeof never), "setsockopt");
+  from.send(std::string(1400, 'x'), chain.server.at(1060));
+  EXPECT_EQ(at.receive(), std::string(1400, 'x'));
+  const auto pieces = chain.cables.back()->frames(!background);
+  ASSERT_THAT(pieces, SizeIs(2));
+  for (const CapturedFrame& piece : pieces) {
+    EXPECT_EQ(piece.frame.summary(), "IP 10.7.0.1 > 10.7.1.2 fragment");
+  }
+}
+
 TEST(Routers, a_narrow_link_answers_fragmentation_needed) {
   Network net;
   Host& left = net.host("left", "10.0.0.1/24");
