@@ -1,0 +1,3 @@
+module wirelab/bench/go_udp_echo
+
+go 1.19
