@@ -66,7 +66,7 @@ Arguments parse(const Role& role, std::span<char*> typed) {
       throw UsageError("no option '" + word + "'");
     }
   }
-  if (words.empty()) throw UsageError("HOST is missing");
+  if (words.empty()) throw UsageError(role.object + " is missing");
   if (words.size() - 1 > role.most_words) throw UsageError("too many arguments");
   result.host = words.front();
   result.words.assign(words.begin() + 1, words.end());

@@ -35,6 +35,7 @@ struct Role {
   std::size_t most_words = 0;        ///< how many words may follow HOST
   std::function<void(const Arguments&)> run;
   std::vector<std::string> flags = {};  ///< the lab's own options that take no value: ask for them with `has`
+  std::string object = "HOST";          ///< what the usage calls the first word, which is `Arguments::host`
 
   static constexpr std::size_t any_number = static_cast<std::size_t>(-1);  ///< for `most_words`
 };
