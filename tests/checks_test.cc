@@ -142,6 +142,12 @@ TEST(Runner, evidence_holds_capture_outputs_and_verdict_and_that_of_passed_check
               Contains(testing::Field(&FrameRecord::summary, "UDP 10.5.0.1:4000 > 10.5.0.2:1060, 10 bytes")));
 }
 
+TEST(Runner, evidence_holds_the_files_that_programs_were_given) {
+  const TemporaryFolder folder;
+  run_sample("--only gives_the_program_files --keep-passed --evidence " + folder.path().string());
+  EXPECT_EQ(fs::file_size(folder.path() / "gives_the_program_files" / "file"), 16u);
+}
+
 TEST(Runner, a_command_that_is_not_there_is_named) {
   const std::string command = sample().string() + " -- no-such-program 2>&1";
   FILE* pipe = popen(command.c_str(), "r");

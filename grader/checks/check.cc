@@ -118,6 +118,7 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
   for (const auto& [path, bytes] : how.files) {
     const auto outside = given->path() / std::to_string(launch.binds.size());
     write_file(outside, bytes);
+    given_[std::filesystem::path(path).filename()] = bytes;
     launch.binds.push_back({.outside = outside, .inside = path});
   }
   const std::string shown = subject.shown() + " " + join(arguments);
@@ -244,6 +245,7 @@ Verdict Check::conclude() {
   const CheckSettings& settings = check_settings();
   if (!settings.evidence.empty() && (settings.keep_passed || verdict.outcome != Outcome::passed)) {
     write_evidence(settings.evidence / verdict.check, verdict, net);
+    for (const auto& [name, bytes] : given_) write_file(settings.evidence / verdict.check / name, bytes);
   }
   return std::move(verdict);
 }

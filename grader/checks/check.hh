@@ -126,6 +126,7 @@ class Check : public testing::Test {
   Story story_;
   Lateness lateness_;
   std::deque<Program> programs_;  // references to them are handed out
+  std::map<std::string, std::string> given_;  // files that programs could read, by name, for the evidence
 };
 
 }  // namespace wirelab
