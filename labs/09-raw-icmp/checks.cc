@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 using Milliseconds = std::chrono::duration<double, std::milli>;
 using Message = std::vector<std::uint8_t>;
 
-constexpr std::uint8_t echo_reply = 0, unreachable = 3, echo_request = 8, time_exceeded = 11;
+constexpr std::uint8_t echo_reply = 0, echo_request = 8, time_exceeded = 11;
 constexpr std::uint8_t echo_request_v6 = 128, echo_reply_v6 = 129;
 
 // An answer that does come is always waited for longer than the check itself waits for anything.
@@ -315,8 +315,8 @@ TEST_F(RawIcmp, requests_are_valid_messages) {
     const std::size_t before = wire.count(request);
     Program& program = ask_at_leisure({"-c", "2", "-s", std::to_string(size)});
     likely_mistake(
-        "No echo request leaves: an ICMP message of type 8 and code 0, through a raw socket, to the host "
-        "that was named.");
+        "No echo request leaves: an ICMP message of type 8 and code 0, through a raw socket, to the host that "
+        "was named.");
     const auto asked = await_request(before + 1);
     const Headers& is = asked.frame.headers();
     step(fmt::format("decode a request with {} bytes of data", size));
@@ -330,18 +330,15 @@ TEST_F(RawIcmp, requests_are_valid_messages) {
            fmt::format("it carries {}", is.payload.size()));
     likely_mistake(
         "The checksum is wrong, and so nobody will answer. It covers header and data, its own field being "
-        "zero meanwhile; "
-        "the bytes are taken in pairs, the first of a pair as the high one; a single byte at the end counts "
-        "as if a zero "
-        "followed; carries are added again at the low end; the result is complemented, and stored high byte "
-        "first.");
+        "zero meanwhile; the bytes are taken in pairs, the first of a pair as the high one; a single byte at "
+        "the end counts as if a zero followed; carries are added again at the low end; the result is "
+        "complemented, and stored high byte first.");
     const std::string trouble = checksum_trouble(asked.frame.bytes());
     expect(trouble.empty(), "right checksums", trouble);
     likely_mistake(
         "The server answered both requests at once. Each answer is to be found behind the IP header, whose "
-        "length its first "
-        "byte tells; it is told in a line and counted as soon as it comes, not when the time limit (here 30 "
-        "s) is over.");
+        "length its first byte tells; it is told in a line and counted as soon as it comes, not when the time "
+        "limit (here 30 s) is over.");
     program.expect_exit(0);
     expect_answered(program, Report::of(program), {1, 2}, 2);
     const std::string second = checksum_trouble(await_request(before + 2).frame.bytes());
@@ -373,9 +370,8 @@ TEST_F(RawIcmp, carries_are_folded_until_none_is_left) {
   const Match asked = of_type(icmp, echo_request).from(here);
   likely_mistake(
       "The checksum is wrong where the numbers are large. The sum needs more than 16 bits (32 are enough); "
-      "what is above "
-      "the lower 16 is added to them again, and as that may overflow once more, it is repeated until nothing "
-      "is left above.");
+      "what is above the lower 16 is added to them again, and as that may overflow once more, it is repeated "
+      "until nothing is left above.");
   for (int runs = 1; runs <= most_runs; ++runs) {
     std::string text;
     for (int i = 0; i < 15000; ++i)
@@ -410,8 +406,7 @@ TEST_F(RawIcmp, data_is_carried_and_comes_back) {
   }
   likely_mistake(
       "More data than fits one packet travels in several, which the kernels take apart and put together "
-      "again; the program "
-      "sees one long answer. A buffer of 1500 bytes is too small for it.");
+      "again; the program sees one long answer. A buffer of 1500 bytes is too small for it.");
   Program& program = ask_at_leisure({"-c", "1", "--data", std::string(random.number(3000, 9000), 'x')});
   program.expect_exit(0);
   expect_answered(program, Report::of(program), {1}, 1);
@@ -461,9 +456,8 @@ TEST_F(RawIcmp, identifier_is_drawn_anew_and_told) {
              fmt::format("one has 0x{:04x}", is));
     }
     likely_mistake(
-        "The identifier that the program prints is not the one on the wire. There it stands in network "
-        "order, the high byte "
-        "first; the handout says how it is printed.");
+        "The identifier that the program prints is not the one on the wire. There it stands in network order, "
+        "the high byte first; the handout says how it is printed.");
     step("compare the identifier on the wire with the one that was printed");
     const Report report = Report::of(program);
     expect(report.identifier == identifier,
@@ -474,8 +468,7 @@ TEST_F(RawIcmp, identifier_is_drawn_anew_and_told) {
   }
   likely_mistake(
       "Every run has the same identifier. A fixed number will not do, and no process number either: here, as "
-      "in any "
-      "container, every program may have the same. Draw it by chance.");
+      "in any container, every program may have the same. Draw it by chance.");
   step("compare the identifiers of four runs");
   expect(drawn.size() > 1, "a new identifier in each run",
          fmt::format("all four runs have 0x{:04x}", *drawn.begin()));
@@ -497,8 +490,7 @@ TEST_F(RawIcmp, next_request_leaves_when_the_interval_has_passed) {
   Program& program = ask({"-c", "4", "-i", "0.4", "-W", "30"});
   likely_mistake(
       "The times between the requests are not the ones asked for with -i. They count from one request to the "
-      "next, so "
-      "that waiting for the answer is part of them, and does not come on top.");
+      "next, so that waiting for the answer is part of them, and does not come on top.");
   const auto frames = await_frames(wire, request, 4, "request", 15s);
   expect_gaps(frames, {400ms, 400ms, 400ms}, program);
   program.expect_exit(0);
@@ -529,8 +521,8 @@ TEST_F(RawIcmp, round_trip_times_agree_with_the_cable) {
   expect_answered(program, report, {1, 2, 3, 4}, count);
   likely_mistake(
       "A round trip lasts from the moment before its own request is sent to the moment when the answer has "
-      "come, on a clock "
-      "that goes on while the program waits (std::clock does not), and is printed in milliseconds.");
+      "come, on a clock that goes on while the program waits (std::clock does not), and is printed in "
+      "milliseconds.");
   step("compare the times with those of the cable");
   const auto asked = wire.frames(request), answered = wire.frames(reply);
   for (const Told& told : report.of_kind(Told::Kind::good)) {
@@ -580,9 +572,8 @@ TEST_F(RawIcmp, lost_answers_are_counted_as_lost) {
     if (i != no_request && i != no_answer) answered.insert(i);
   }
   likely_mistake(
-      "Of the requests some were lost, and some answers. The statistics tell how many requests were sent, "
-      "how many got a "
-      "good answer, and which part of those sent did not.");
+      "Of the requests some were lost, and some answers. The statistics tell how many requests were sent, how "
+      "many got a good answer, and which part of those sent did not.");
   expect_answered(program, report, answered, count, limit / 3);
   likely_mistake(
       "A request whose answer does not come within the time limit gets a line, too, which says so.");
@@ -601,14 +592,13 @@ TEST_F(RawIcmp, no_answer_at_all_is_a_failure) {
   Program& program = ask({"-c", "2", "-i", "0", "-W", "0.3"});
   likely_mistake(
       "Nobody answers. Each request is waited for until its time limit is over; then come the statistics "
-      "(mind the mean of "
-      "no times), a line on standard error that names the host, and exit status 1, for that is a failure.");
+      "(mind the mean of no times), a line on standard error that names the host, and exit status 1, for that "
+      "is a failure.");
   program.expect_exit(1);
   program.expect_error({server.at(0).host()});
   likely_mistake(
       "Both requests were sent, and without any answer the loss is 100%. There is no least, mean or greatest "
-      "time: mind the "
-      "division by zero.");
+      "time: mind the division by zero.");
   expect_answered(program, Report::of(program), {}, 2);
 }
 
@@ -621,16 +611,13 @@ TEST_F(RawIcmp, answers_to_other_programs_are_ignored) {
   Program& program = ask({"-c", "4", "-i", "0", "-W", "1"});
   const std::string others =
       "A raw socket hears the answers to all programs of the machine. Only those with this program's "
-      "identifier are its "
-      "own. All sixteen bits of it count, in network order.";
+      "identifier are its own. All sixteen bits of it count, in network order.";
   const std::string errors =
       "A raw socket hears the error messages for all programs of the machine as well. The request that one "
-      "quotes is this "
-      "program's own if its identifier is.";
+      "quotes is this program's own if its identifier is.";
   const std::string protocols =
-      "Not every packet that an error message quotes is ICMP. The quoted IP header says what follows it (1 "
-      "is ICMP, 17 is "
-      "UDP); the bytes behind it mean something only after a look at that.";
+      "Not every packet that an error message quotes is ICMP. The quoted IP header says what follows it (1 is "
+      "ICMP, 17 is UDP); the bytes behind it mean something only after a look at that.";
   likely_mistake(others);
   const auto first = await_request(1);
   const std::uint16_t identifier = first.frame.headers().identifier;
@@ -709,8 +696,8 @@ TEST_F(RawIcmp, only_echo_replies_of_the_host_count) {
   {
     likely_mistake(
         "A raw socket hears its own host's messages as well: who asks the own machine receives the request "
-        "first, which has "
-        "the same identifier and sequence number, and then the answer. The type tells them apart.");
+        "first, which has the same identifier and sequence number, and then the answer. The type tells them "
+        "apart.");
     Program& program = ask(with({"-c", "3"}), client, Address::numeric("127.0.0.1", 0));
     program.expect_exit(0);
     const Report report = Report::of(program);
@@ -729,8 +716,7 @@ TEST_F(RawIcmp, only_echo_replies_of_the_host_count) {
   Program& program = ask({"-c", "3", "-i", "0", "-W", "0.8"});
   likely_mistake(
       "An answer counts when it comes from the host that was asked (recvfrom tells who sent it), and is an "
-      "echo reply. A "
-      "request from that host is none, whatever its numbers are.");
+      "echo reply. A request from that host is none, whatever its numbers are.");
   const auto first = await_request(1);
   const Headers one = first.frame.headers();
   step("request 1: another address answers");
@@ -772,9 +758,8 @@ TEST_F(RawIcmp, answers_belong_to_the_request_they_name) {
   const auto sixth = await_request(6);
   answer_with(sixth, naming(6), limit);
   likely_mistake(
-      "The sequence number says which request an answer belongs to. An answer counts if its request waits "
-      "for it: not one "
-      "that was given up, not one that was answered already, and not one that was never made.");
+      "The sequence number says which request an answer belongs to. An answer counts if its request waits for "
+      "it: not one that was given up, not one that was answered already, and not one that was never made.");
   program.expect_exit(0);
   const Report report = Report::of(program);
   expect_answered(program, report, {3, 6}, 6, limit / 3);
@@ -790,8 +775,7 @@ TEST_F(RawIcmp, length_of_the_ip_header_is_honoured) {
   Program& program = ask({"-c", std::to_string(count + 1), "-i", "0", "-W", "30"});
   likely_mistake(
       "The IP header of this answer is longer than 20 bytes, because it carries options; the ICMP message "
-      "begins behind "
-      "them. The low half of the header's first byte is its length, in words of four bytes.");
+      "begins behind them. The low half of the header's first byte is its length, in words of four bytes.");
   for (unsigned n = 1; n <= count; ++n) {
     const auto asked = await_request(n);
     step(fmt::format("request {} is answered under an IP header of {} bytes", n, 20 + 4 * words[n - 1]));
@@ -800,8 +784,7 @@ TEST_F(RawIcmp, length_of_the_ip_header_is_honoured) {
   const auto last = await_request(count + 1);
   likely_mistake(
       "The IP header that an error message quotes has its own length, too, and may be longer than 20 bytes; "
-      "and so may the "
-      "header in front of the message.");
+      "and so may the header in front of the message.");
   const Headers& is = last.frame.headers();
   step(
       fmt::format("about request {} an error message comes, and the IP headers of both, its own and the one "
@@ -838,18 +821,16 @@ TEST_F(RawIcmp, damaged_answers_do_not_count) {
   };
   const auto error = [](const CapturedFrame& asked) {
     const Headers& is = asked.frame.headers();
-    const Message request = echo(echo_request, is.identifier, is.sequence_number, is.payload);
-    return error_about(time_exceeded, 0, packet(is.source, is.destination, request));
+    const Message asking = echo(echo_request, is.identifier, is.sequence_number, is.payload);
+    return error_about(time_exceeded, 0, packet(is.source, is.destination, asking));
   };
   const std::string trusted =
       "A damaged message was believed. A raw socket gets messages before anybody has looked at their "
-      "checksum: over the "
-      "whole message, its checksum field included, it must come out as zero. Otherwise nothing in it can be "
-      "trusted.";
+      "checksum: over the whole message, its checksum field included, it must come out as zero. Otherwise "
+      "nothing in it can be trusted.";
   const std::string overrun =
       "A message was believed that is too short for what it should hold. What lay in the buffer behind it "
-      "came from an "
-      "earlier one: only as many bytes as were received may be looked at.";
+      "came from an earlier one: only as many bytes as were received may be looked at.";
   likely_mistake(trusted);
   const auto first = await_request(1);
   step("request 1: the answer was damaged on the way, its checksum is wrong");
@@ -894,10 +875,9 @@ TEST_F(RawIcmp, data_that_comes_back_changed_is_noticed) {
   Program& program = ask({"-c", "4", "-i", "0", "-W", "0.8", "--data", text});
   likely_mistake(
       "An answer must bring back the data of the request, all of it and nothing else. One that does not is "
-      "told as "
-      "\"changed\", and is not counted as a good answer. Compare lengths, too.");
-  const auto other = [&](const Headers& request, const std::string& data) {
-    return echo(echo_reply, request.identifier, request.sequence_number, data);
+      "told as \"changed\", and is not counted as a good answer. Compare lengths, too.");
+  const auto other = [&](const Headers& asked, const std::string& data) {
+    return echo(echo_reply, asked.identifier, asked.sequence_number, data);
   };
   const auto first = await_request(1);
   std::string bytes = first.frame.headers().payload;
@@ -928,9 +908,8 @@ TEST_F(RawIcmp, what_is_no_answer_does_not_prolong_the_wait) {
                           .raw_sockets = true});
   likely_mistake(
       "Something that is no answer changes the wait: another program's answer, or a signal (EINTR, which is "
-      "no failure). It is "
-      "to end at a fixed moment, neither later nor earlier: work out before each call how much time is "
-      "left.");
+      "no failure). It is to end at a fixed moment, neither later nor earlier: work out before each call how "
+      "much time is left.");
   const auto asked = await_request(1);
   const Headers is = asked.frame.headers();
   step("for two seconds, answers to another program come all the time");
@@ -1035,10 +1014,9 @@ TEST_F(RawIcmp, time_exceeded_names_the_router) {
     expect(ttl == hops, fmt::format("a time to live of {}", hops), fmt::format("it is {}", ttl));
     likely_mistake(
         "A router threw the requests away because their time to live was over, and said so: ICMP type 11. "
-        "Behind the 8 bytes "
-        "of that message stands the IP header of the request, and then the request's own first 8 bytes, by "
-        "which it is known. "
-        "It is news about the request, and so nothing more is to be waited for.");
+        "Behind the 8 bytes of that message stands the IP header of the request, and then the request's own "
+        "first 8 bytes, by which it is known. It is news about the request, and so nothing more is to be "
+        "waited for.");
     await_end(program);
     const Report report = Report::of(program);
     expect_told(report, Told::Kind::exceeded, {1, 2}, "exceeded");
@@ -1063,8 +1041,7 @@ TEST_F(RawIcmp, unreachable_names_the_router) {
   Program& program = ask(with({"-c", "2"}), way.asker(), nowhere);
   likely_mistake(
       "The router knows no way to that network, and said so: ICMP type 3, which quotes the request as \"time "
-      "exceeded\" does. "
-      "The request is lost, and nothing more is to be waited for.");
+      "exceeded\" does. The request is lost, and nothing more is to be waited for.");
   await_end(program);
   const Report report = Report::of(program);
   expect_told(report, Told::Kind::unreachable, {1, 2}, "unreachable");
@@ -1082,8 +1059,8 @@ TEST_F(RawIcmp, without_the_right_to_raw_sockets_it_says_so) {
   Program& program = ask({"-c", "1"}, client, server.at(0), {});
   likely_mistake(
       "The program may not open a raw socket. It is to say that, with the system's reason, on one line of "
-      "standard error, and "
-      "to end with status 1; without a socket there is nothing that it could go on with.");
+      "standard error, and to end with status 1; without a socket there is nothing that it could go on "
+      "with.");
   program.expect_exit(1);
   program.expect_error({"socket", "permi"});  // Operation not permitted, or Permission denied
   expect_frames(wire, icmp.from(client), 0, "request");
@@ -1110,8 +1087,7 @@ TEST_F(RawIcmp, trace_names_the_routers_in_order) {
   Program& program = ask({"--trace", "-W", "30"}, way.asker(), way.asked());
   likely_mistake(
       "The first request may live for one hop, the next for two, and so on: each makes another router known, "
-      "until the host "
-      "itself answers. Then the way is known, and there is nothing more to ask.");
+      "until the host itself answers. Then the way is known, and there is nothing more to ask.");
   program.expect_exit(0);
   const auto lines = hops_of(program);
   for (unsigned hop = 1; hop <= routers + 1; ++hop) {
@@ -1144,10 +1120,8 @@ TEST_F(RawIcmp, trace_shows_a_star_for_a_silent_router) {
   Program& program = ask({"--trace", "-W", "0.5"}, way.asker(), way.asked());
   likely_mistake(
       "The second router's message comes when its time is over, and the third router sends none: both hops "
-      "get a star, and the "
-      "trace goes on. What comes late is about an earlier request, as its sequence number shows, and says "
-      "nothing about the "
-      "present hop.");
+      "get a star, and the trace goes on. What comes late is about an earlier request, as its sequence number "
+      "shows, and says nothing about the present hop.");
   program.expect_exit(0, 20s);
   const auto lines = hops_of(program);
   const auto judge = [&](bool holds, const std::string& expected, const std::string& actual) {
@@ -1176,8 +1150,7 @@ TEST_F(RawIcmp, speaks_icmpv6) {
   Program& program = ask(with({"-c", "3", "--data", text}), way.asker(), way.asked());
   likely_mistake(
       "With an IPv6 address it is ICMPv6 (RFC 4443): types 128 and 129, a raw socket for IPPROTO_ICMPV6. The "
-      "kernel writes the "
-      "checksum, and hands over messages without the IP header.");
+      "kernel writes the checksum, and hands over messages without the IP header.");
   const Headers is = await_frames(cable, asked, 1, "request").front().frame.headers();
   step("decode the request");
   expect(is.payload == text && is.sequence_number == 1,
@@ -1193,8 +1166,7 @@ TEST_F(RawIcmp, speaks_icmpv6) {
   Program& short_lived = ask(with({"-c", "1", "-t", "1"}), way.asker(), way.asked());
   likely_mistake(
       "In ICMPv6 \"time exceeded\" is type 3 and \"unreachable\" type 1; the IPv6 header that they quote "
-      "always has 40 bytes. The "
-      "limit on hops has a socket option of its own.");
+      "always has 40 bytes. The limit on hops has a socket option of its own.");
   short_lived.expect_exit(1);
   const Report news = Report::of(short_lived);
   expect_told(news, Told::Kind::exceeded, {1}, "exceeded");
@@ -1209,8 +1181,7 @@ TEST_F(RawIcmp, works_without_privilege) {
   Program& program = ask(with({"-c", "3", "--unprivileged", "--data", text}), client, server.at(0), {});
   likely_mistake(
       "Where the system allows it, a socket of type SOCK_DGRAM for ICMP needs no privilege. The kernel "
-      "chooses its identifier, "
-      "keeps answers to others away, and hands over messages without the IP header.");
+      "chooses its identifier, keeps answers to others away, and hands over messages without the IP header.");
   program.expect_exit(0);
   const Report report = Report::of(program);
   expect_answered(program, report, {1, 2, 3}, 3);

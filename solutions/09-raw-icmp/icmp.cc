@@ -67,7 +67,7 @@ Bytes echo_request(int family, std::uint16_t identifier, std::uint16_t sequence,
   message[0] = types_of(family).echo_request;
   put_number(message, 4, identifier);
   put_number(message, 6, sequence);
-  message.insert(message.end(), data.begin(), data.end());
+  for (const std::uint8_t byte : data) message.push_back(byte);
   put_number(message, 2, internet_checksum(message));
   return message;
 }
