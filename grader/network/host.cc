@@ -44,7 +44,9 @@ NetworkNamespace quiet_namespace() {
   // captures.
   write_sysctl("ipv6/conf/default/disable_ipv6", "1");
   // The kernel throttles the ICMP errors it sends, and a check would miss them at random: icmp(7).
+  // Without the mask there is a limit besides, which on older kernels the whole machine shares.
   write_sysctl("ipv4/icmp_ratelimit", "0");
+  write_sysctl("ipv4/icmp_ratemask", "0");
   // What one connection may have on its way fits the buffer of a Port (425 kB at the usual
   // net.core.rmem_max).
   write_sysctl("ipv4/tcp_wmem", "4096 16384 262144");
