@@ -292,17 +292,19 @@ TEST_F(SpoofedReply, forged_answer_deceives_the_client_while_the_server_sleeps) 
         "client", connected ? std::vector<std::string>{"--connected"} : std::vector<std::string>{});
     const Address asker = await_asker(++asked);
     const Wire seen = forge(asker, lie);
-    likely_mistake(
-        "The packet crossed the cable, but the victim's kernel did not take it for an answer of the "
-        "server. It throws away, without a word, what has a wrong checksum, a wrong length or no good IP "
-        "header, and it looks at both addresses and both ports. The other checks of the attack say which "
-        "of these is wrong.");
-    victim.expect_exit(0);
-    victim.expect_line({server.at(port).to_string(), lie});
+    const auto sent = wire.frames(any_packet.from(attacker));
     step("compare the packet with what an answer of the server would be");
+    likely_mistake(
+        "The victim's kernel does not take this packet for an answer of the server. It looks at both "
+        "addresses and both ports, and throws away, without a word, what has a wrong checksum, a wrong "
+        "length, or no good IP header. The other checks of the attack look at each of these.");
     expect(seen.source() == server.at(port).to_string() && seen.destination() == asker.to_string(),
            fmt::format("a packet {} > {}", server.at(port).to_string(), asker.to_string()),
            fmt::format("{} > {}", seen.source(), seen.destination()));
+    const std::string trouble = checksum_trouble(sent.back().frame.bytes());
+    expect(trouble.empty(), "a packet that the victim's kernel accepts", trouble);
+    victim.expect_exit(0);
+    victim.expect_line({server.at(port).to_string(), lie});
   }
 }
 
@@ -563,6 +565,9 @@ TEST_F(SpoofedReply, answer_without_the_right_token_is_passed_over) {
     expect(program.process().standard_output().find(one.bytes.substr(mark)) == std::string::npos,
            "this is passed over: " + one.what, "it was believed");
   }
+  expect(program.process().standard_output() != "\n",
+         "nothing, or a token with nothing behind, is passed over",
+         "it was believed: the client printed an empty line");
   expect_truth(program);
 }
 
