@@ -305,9 +305,9 @@ TEST_F(Sandboxed, no_descriptor_is_inherited_where_calls_are_watched) {
 TEST_F(Sandboxed, scratch_space_is_empty_and_private) {
   run({"list", "/tmp", "/dev/shm"});
   EXPECT_EQ(output_, "");
-  run({"touch", "/tmp/mine", "/dev/shm/mine"});
-  EXPECT_EQ(output_, "/tmp/mine ok\n/dev/shm/mine ok\n");
-  EXPECT_FALSE(std::filesystem::exists("/tmp/mine"));
+  run({"touch", "/tmp/of-the-program", "/dev/shm/of-the-program"});
+  EXPECT_EQ(output_, "/tmp/of-the-program ok\n/dev/shm/of-the-program ok\n");
+  EXPECT_FALSE(std::filesystem::exists("/tmp/of-the-program"));
 }
 
 TEST_F(Sandboxed, nothing_else_can_be_written) {

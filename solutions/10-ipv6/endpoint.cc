@@ -63,7 +63,8 @@ std::string host_text(const in6_addr& address) {
       i += run.length;
     } else {
       const bool after_run = run.length > 0 && i == run.begin + run.length;
-      text << (i == 0 || after_run ? "" : ":") << groups[i++];
+      text << (i == 0 || after_run ? "" : ":") << groups[i];
+      ++i;
     }
   }
   return text.str();
