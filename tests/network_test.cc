@@ -199,6 +199,18 @@ TEST_F(TwoHosts, rules_are_asked_in_order_and_a_guard_takes_its_rule_away_again)
   EXPECT_EQ(at.receive(50ms), std::nullopt);
 }
 
+TEST_F(TwoHosts, a_frame_can_be_sent_in_a_hosts_name_and_rules_see_it) {
+  send("hello");
+  EXPECT_EQ(at.receive(), "hello");
+  const CapturedFrame first = wire.frames(udp).at(0);
+  const auto bytes = first.frame.bytes();
+  wire.rule(delay(udp.from(client), 20ms));
+  wire.inject(Bytes(bytes.begin(), bytes.end()), client);
+  EXPECT_EQ(at.receive(), "hello");
+  EXPECT_EQ(wire.frames(udp).at(1).fate, "delayed 20 ms");
+  EXPECT_EQ(wire.frames(udp).at(1).frame.sender(), &client);
+}
+
 /// A connection from the server to port 4000 of the client, where nobody listens; not waited for.
 Descriptor knock(const Host& server, const Address& to) {
   const auto inside = server.visit();

@@ -21,7 +21,7 @@ void Courier::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  eventfd_write(wake_.get(), 1);
+  wake();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -30,7 +30,7 @@ void Courier::serve(Segment& segment) {
     const std::lock_guard lock(mutex_);
     for (std::size_t port = 0; port < segment.ports_.size(); ++port) plugs_.push_back({&segment, port});
   }
-  eventfd_write(wake_.get(), 1);
+  wake();
 }
 
 void Courier::run() {
@@ -76,6 +76,8 @@ void Courier::read_ports(const std::vector<pollfd>& ready) {
   }
   changed_.notify_all();
 }
+
+void Courier::wake() { eventfd_write(wake_.get(), 1); }
 
 void Courier::hold(Held held) { held_.push_back(std::move(held)); }
 

@@ -46,6 +46,7 @@ class Courier {
   void wait_for_work(std::vector<pollfd>& ready);
   void read_ports(const std::vector<pollfd>& ready);
   void deliver_due();
+  void wake();  ///< there is something new to wait for
   void hold(Held held);
   void frame_passed(const Segment& segment, std::size_t from);
 

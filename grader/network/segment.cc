@@ -1,6 +1,7 @@
 #include "grader/network/segment.hh"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "grader/network/courier.hh"
 
@@ -39,6 +40,17 @@ void Segment::inject(const Bytes& frame) {
                        .injected = true});
   deliver(ports_.size(), frame, captured_.back());
   courier_.changed_.notify_all();
+}
+
+void Segment::inject(const Bytes& frame, const Host& sender) {
+  const auto found = std::ranges::find(hosts_, &sender);
+  if (found == hosts_.end()) throw std::logic_error("inject: " + sender.name() + " is not on cable " + name_);
+  {
+    const std::lock_guard lock(courier_.mutex_);
+    frame_entered(static_cast<std::size_t>(found - hosts_.begin()), frame, Clock::now());
+    courier_.changed_.notify_all();
+  }
+  courier_.wake();  // a rule may have put it off
 }
 
 std::vector<CapturedFrame> Segment::frames(const Match& match) const {

@@ -41,6 +41,11 @@ class Segment {
   /// Puts a frame of the grader's own on the cable: every host sees it, no rule does.
   void inject(const Bytes& frame);
 
+  /// The same, as if this host's interface had sent it: the other hosts see it, and so do the rules. For a
+  /// host whose other programs or kernel cannot say what a check wants to be said. Throws std::logic_error
+  /// when the host is not plugged in.
+  void inject(const Bytes& frame, const Host& sender);
+
   /// The frames that have entered so far and match, in order of entry.
   [[nodiscard]] std::vector<CapturedFrame> frames(const Match& match = anything) const;
 
