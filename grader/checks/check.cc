@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <thread>
 
 #include "common/error.hh"
@@ -38,8 +39,8 @@ std::string count_of(std::size_t count, const std::string& what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-/// Not yet connected: the handshake goes on in the background. The error of an attempt that failed at once is lost on
-/// purpose: SO_ERROR, or the next call on the socket, tells it again.
+/// Not yet connected: the handshake goes on in the background. The error of an attempt that failed at once is
+/// lost on purpose: SO_ERROR, or the next call on the socket, tells it again.
 Descriptor begin_connection(const Host& from, const Address& to) {
   const auto inside = from.visit();
   Descriptor fd(must(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
@@ -62,10 +63,12 @@ std::optional<int> outcome_of_connection(int fd, std::chrono::milliseconds limit
 
 }  // namespace
 
-Check::Check() : random(check_settings().seed, testing::UnitTest::GetInstance()->current_test_info()->name()) {
+Check::Check()
+    : random(check_settings().seed, testing::UnitTest::GetInstance()->current_test_info()->name()) {
   story_.verdict().check = testing::UnitTest::GetInstance()->current_test_info()->name();
   story_.verdict().seed = check_settings().seed;
-  story_.set_cast({.condition = [this] { return conditions(); }, .all_ended = [this] { return all_ended(); }});
+  story_.set_cast(
+      {.condition = [this] { return conditions(); }, .all_ended = [this] { return all_ended(); }});
   running = this;
 }
 
@@ -83,15 +86,20 @@ void Check::TearDown() {
     const auto& result = *testing::UnitTest::GetInstance()->current_test_info()->result();
     story_.verdict().outcome = Outcome::failed;
     for (int i = 0; i < result.total_part_count(); ++i) {
-      if (result.GetTestPartResult(i).failed()) story_.verdict().actual += printable(result.GetTestPartResult(i).summary(), 2000);
+      if (result.GetTestPartResult(i).failed())
+        story_.verdict().actual += printable(result.GetTestPartResult(i).summary(), 2000);
     }
   }
   concluded() = conclude();
 }
 
 std::string Check::conditions() const {
+  std::set<std::string> told;  // many programs may be in the same condition
   std::string text;
-  for (const Program& program : programs_) text += (text.empty() ? "" : "; ") + program.condition();
+  for (const Program& program : programs_) {
+    const std::string condition = program.condition();
+    if (told.insert(condition).second) text += (text.empty() ? "" : "; ") + condition;
+  }
   return text;
 }
 
@@ -130,9 +138,11 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
 Descriptor Check::open_connection(const Host& from, const Address& to) {
   Descriptor fd = begin_connection(from, to);
   const auto error = outcome_of_connection(fd.get(), patience);
-  if (!error) story_.fail("a connection to " + to.to_string(), fmt::format("no answer within {} s", patience.count()));
+  if (!error)
+    story_.fail("a connection to " + to.to_string(), fmt::format("no answer within {} s", patience.count()));
   if (*error != 0) {
-    story_.fail("a connection to " + to.to_string(), "the connection failed: " + std::generic_category().message(*error));
+    story_.fail("a connection to " + to.to_string(),
+                "the connection failed: " + std::generic_category().message(*error));
   }
   return fd;
 }
@@ -146,18 +156,21 @@ std::vector<TcpPeer> Check::connect_many(const Host& from, const Address& to, st
   story_.step(fmt::format("{}: connect {} times to {}", from.name(), count, to.to_string()));
   std::vector<TcpPeer> peers;
   for (std::size_t i = 0; i < count; ++i) {
-    peers.emplace_back(story_, fmt::format("{}, connection {}", from.name(), i + 1), open_connection(from, to));
+    peers.emplace_back(story_, fmt::format("{}, connection {}", from.name(), i + 1),
+                       open_connection(from, to));
   }
   return peers;
 }
 
 void Check::expect_refusal(const Host& from, const Address& to) {
   story_.step(fmt::format("{}: connections to {} are refused", from.name(), to.to_string()));
-  for (const auto deadline = Clock::now() + patience; Clock::now() < deadline; std::this_thread::sleep_for(5ms)) {
+  for (const auto deadline = Clock::now() + patience; Clock::now() < deadline;
+       std::this_thread::sleep_for(5ms)) {
     const Descriptor fd = begin_connection(from, to);
     if (outcome_of_connection(fd.get(), patience).value_or(0) == ECONNREFUSED) return;
   }
-  story_.fail("nobody listens on " + to.to_string() + " any more", fmt::format("after {} s somebody still does", patience.count()));
+  story_.fail("nobody listens on " + to.to_string() + " any more",
+              fmt::format("after {} s somebody still does", patience.count()));
 }
 
 void Check::expect(bool holds, const std::string& expected, const std::string& actual) {
@@ -173,7 +186,8 @@ void Check::forbid_overflow() {
   }
 }
 
-void Check::expect_frames(const Segment& segment, const Match& match, std::size_t count, const std::string& what) {
+void Check::expect_frames(const Segment& segment, const Match& match, std::size_t count,
+                          const std::string& what) {
   story_.step(fmt::format("on the cable: {} so far", count_of(count, what)));
   const std::size_t seen = segment.count(match);
   if (seen == count) return;
@@ -184,7 +198,8 @@ void Check::expect_frames(const Segment& segment, const Match& match, std::size_
 std::vector<CapturedFrame> Check::await_frames(const Segment& segment, const Match& match, std::size_t count,
                                                const std::string& what, std::chrono::nanoseconds within) {
   story_.step(fmt::format("on the cable: wait for {}", count_of(count, what)));
-  if (!story_.wait(Clock::now() + within, [&](auto until) { return segment.wait_for(match, count, until); })) {
+  if (!story_.wait(Clock::now() + within,
+                   [&](auto until) { return segment.wait_for(match, count, until); })) {
     forbid_overflow();
     story_.fail(count_of(count, what) + " on the cable", "only " + count_of(segment.count(match), what));
   }
@@ -193,10 +208,12 @@ std::vector<CapturedFrame> Check::await_frames(const Segment& segment, const Mat
 
 void Check::expect_no_frame(const Segment& segment, const Match& match, std::chrono::nanoseconds time,
                             const std::string& what) {
-  story_.step(fmt::format("on the cable: no {} for {:g} s", what, std::chrono::duration<double>(time).count()));
+  story_.step(
+      fmt::format("on the cable: no {} for {:g} s", what, std::chrono::duration<double>(time).count()));
   const std::size_t before = segment.count(match);
   if (!segment.wait_for(match, before + 1, Clock::now() + time)) return;
-  story_.fail(fmt::format("no further {}", what), "there was one: " + segment.frames(match).back().frame.summary());
+  story_.fail(fmt::format("no further {}", what),
+              "there was one: " + segment.frames(match).back().frame.summary());
 }
 
 std::chrono::nanoseconds Check::machine_delay(Clock::time_point since, const Program& program) const {
@@ -206,8 +223,8 @@ std::chrono::nanoseconds Check::machine_delay(Clock::time_point since, const Pro
   return spins ? late : std::max(late, program.process().starved());
 }
 
-void Check::expect_gaps(const std::vector<CapturedFrame>& frames, const std::vector<std::chrono::milliseconds>& wanted,
-                        const Program& sender) {
+void Check::expect_gaps(const std::vector<CapturedFrame>& frames,
+                        const std::vector<std::chrono::milliseconds>& wanted, const Program& sender) {
   std::string list;
   for (const auto gap : wanted) list += fmt::format("{}{}", list.empty() ? "" : ", ", gap.count());
   story_.step(fmt::format("on the cable: the times between the frames are {} ms", list));
@@ -217,7 +234,8 @@ void Check::expect_gaps(const std::vector<CapturedFrame>& frames, const std::vec
     seen += fmt::format("{}{:.1f}", i == 1 ? "" : ", ", in_ms(frames[i].time - frames[i - 1].time));
   }
   if (frames.size() != wanted.size() + 1) {
-    story_.fail(count_of(wanted.size() + 1, "frame"), fmt::format("{}, with these times between them: {} ms", frames.size(), seen));
+    story_.fail(count_of(wanted.size() + 1, "frame"),
+                fmt::format("{}, with these times between them: {} ms", frames.size(), seen));
   }
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const std::chrono::nanoseconds gap = frames[i + 1].time - frames[i].time;
@@ -227,12 +245,17 @@ void Check::expect_gaps(const std::vector<CapturedFrame>& frames, const std::vec
   }
 }
 
-void Check::expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds least, std::chrono::nanoseconds most,
-                        std::chrono::nanoseconds delay, const std::string& expected, const std::string& actual) {
+void Check::expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds least,
+                        std::chrono::nanoseconds most, std::chrono::nanoseconds delay,
+                        const std::string& expected, const std::string& actual) {
   if (time >= least && time <= most) return;
-  // A program that was kept waiting before the first of two sends shows a short gap, before the second a long one.
+  // A program that was kept waiting before the first of two sends shows a short gap, before the second a long
+  // one.
   if (time + delay < least || time - delay > most) story_.fail(expected, actual);
-  story_.cannot_judge(fmt::format("the machine was too busy to time the program: {:.0f} ms of delay are its own", in_ms(delay)), true);
+  story_.cannot_judge(
+      fmt::format("the machine was too busy to time the program: {:.0f} ms of delay are its own",
+                  in_ms(delay)),
+      true);
 }
 
 Verdict Check::conclude() {
