@@ -60,6 +60,8 @@ def check_contents(release):
             both = set(skeleton) & set(solved)
             assert not both, f"labs/{lab}/{name} holds a line of the solution: {both.pop()}"
             for path in files:
+                if (release / "common") in path.parents:
+                    continue  # given to all labs; labs 01 and 10 let students write again what others take from there
                 run = longest_run(telling(lines_of(path)), solved)
                 assert run < IN_A_ROW, f"{path.relative_to(release)} holds {run} lines in a row of solutions/{lab}/{name}"
 

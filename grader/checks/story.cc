@@ -31,15 +31,27 @@ void Story::cannot_judge(std::string reason, bool worth_retrying) {
 
 bool Story::wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) const {
   constexpr std::chrono::milliseconds slice{50};
-  // What the programs sent last may still be on its way, through the kernel and over the cable, when they
-  // have ended: on a busy machine for hundreds of milliseconds.
-  constexpr std::chrono::seconds last_look{2};
-  for (;;) {
-    const bool last = cast_.all_ended();  // asked before looking: what they did until then is seen
-    const auto until = std::min(deadline, Clock::now() + (last ? last_look : slice));
-    if (look(until)) return true;
-    if (last || until == deadline) return false;
+  while (!cast_.all_ended()) {
+    if (look(std::min(deadline, Clock::now() + slice))) return true;
+    if (Clock::now() >= deadline) return false;
   }
+  return last_look(std::min(deadline, Clock::now() + std::chrono::seconds(2)), look);
+}
+
+/// What the programs sent last may still be on its way, through the kernel and over the cable, when they have
+/// ended: on a busy machine for hundreds of milliseconds. So this goes on until the machine has been in time
+/// for a while.
+bool Story::last_look(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) {
+  constexpr std::chrono::milliseconds slice{10}, late{5};
+  constexpr int in_time_enough = 10;
+  for (int in_time = 0; in_time < in_time_enough;) {
+    const auto begin = Clock::now();
+    if (look(std::min(deadline, begin + slice))) return true;
+    const auto end = Clock::now();
+    if (end >= deadline) return false;
+    in_time = end - begin > slice + late ? 0 : in_time + 1;
+  }
+  return false;
 }
 
 double Story::seconds_since_start(Clock::time_point time) const {

@@ -56,6 +56,8 @@ class Story {
   [[nodiscard]] Verdict& verdict() { return verdict_; }
 
  private:
+  static bool last_look(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look);
+
   Clock::time_point start_ = Clock::now();
   Cast cast_;
   std::string mistake_;

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "grader/course/build_cache.hh"
 #include "grader/course/check_run.hh"
 #include "grader/course/command.hh"
 #include "grader/course/holes.hh"
@@ -142,8 +143,27 @@ Proof is_clean_under_sanitizers(const Bench& bench) {
                                              : refuted("most checks do not pass: so little of it was run");
 }
 
-/// What clang-tidy says of the solution, by the project's own .clang-tidy.
+/// What clang-tidy's word on the solution depends on.
+std::string tidy_inputs(const Bench& bench) {
+  std::string inputs = "clang-tidy\n" + read_file(bench.toolbox.root / ".clang-tidy");
+  std::vector<fs::path> files;
+  for (const std::string& name : bench.lab.files) files.push_back(bench.solution() / name);
+  for (const fs::path& folder : {bench.lab.folder, bench.toolbox.root / "common"}) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().extension() == ".hh") files.push_back(entry.path());
+    }
+  }
+  std::ranges::sort(files);
+  for (const fs::path& file : files) inputs += file.string() + "\n" + read_file(file);
+  return inputs;
+}
+
+/// What clang-tidy says of the solution, by the project's own .clang-tidy. It takes its time, so that it has
+/// nothing to say is kept in the cache of compiled files.
 Proof clang_tidy_is_content(const Bench& bench) {
+  const BuildCache cache(bench.options.cache);
+  const std::string inputs = tidy_inputs(bench);
+  if (cache.find(inputs)) return {};
   std::vector<std::string> words = {"clang-tidy", "--quiet", "--warnings-as-errors=*",
                                     "--config-file=" + (bench.toolbox.root / ".clang-tidy").string()};
   for (const std::string& name : bench.lab.files) {
@@ -152,7 +172,9 @@ Proof clang_tidy_is_content(const Bench& bench) {
   words.insert(words.end(),
                {"--", "-std=c++20", "-I" + bench.toolbox.root.string(), "-I" + bench.lab.folder.string()});
   const CommandResult said = run_command(words);
-  return said.status == 0 ? Proof{} : refuted(said.output);
+  if (said.status != 0) return refuted(said.output);
+  cache.store(inputs, bench.toolbox.root / ".clang-tidy", "");
+  return {};
 }
 
 /// The tasks that a text names: 05.1, 05.2. An address such as 10.5.0.2 names none.
