@@ -69,6 +69,18 @@ class SocketLifecycle : public Check {
     });
   }
 
+  /// Whether nothing more can come of the connection: the program's host has acknowledged the server's FIN,
+  /// or somebody has broken off.
+  bool is_over() {
+    if (wire.count(rst) > 0) return true;
+    const auto ends = wire.frames(fin.from(server));
+    if (ends.empty()) return false;
+    const Headers end = ends.back().frame.headers();
+    const auto next = static_cast<std::uint32_t>(end.sequence + end.payload.size() + 1);
+    const Match acknowledges([next](const Frame& frame) { return frame.headers().acknowledgment == next; });
+    return wire.count(tcp.from(client) && acknowledges) > 0;
+  }
+
   /// A line with this word, and behind it this number and no other.
   void expect_count(Program& program, const std::string& word, std::size_t count) {
     const std::string line = program.expect_line({word});
@@ -319,7 +331,10 @@ TEST_F(SocketLifecycle, connection_ends_without_a_reset) {
       "is closed while bytes wait in it, when data comes for a direction that has been shut down, or with "
       "SO_LINGER 0. Shut down the sending direction alone, receive to the end, and then close.");
   program.expect_exit(0);
-  step("look for a FIN from each side and for no RST");
+  step("wait until each side has acknowledged the other's FIN, and look for an RST");
+  for (const auto deadline = Clock::now() + patience; !is_over() && Clock::now() < deadline;) {
+    std::this_thread::sleep_for(1ms);
+  }
   expect(wire.wait_for(fin.from(client), 1, Clock::now() + patience), "a FIN from the program",
          "there is none");
   expect(wire.count(rst) == 0, "no RST on the cable", "there is one");

@@ -26,8 +26,8 @@ class Listener : public Check {
  protected:
   Listener() {
     likely_mistake(
-        "The server does not come so far: it binds, listens, and then tells everybody who connects one "
-        "line, and closes that connection.");
+        "The server does not come so far: it binds, listens, and then tells everybody who connects one line, "
+        "and closes that connection.");
   }
 
   Program& start_server(std::uint16_t on_port, const std::vector<std::string>& options = {},
@@ -218,9 +218,9 @@ TEST_F(Listener, client_and_server_understand_each_other) {
   visitor.expect_exit(0);
   const Address seen = await_frames(wire, syn.from(client), 1, "SYN").front().frame.headers().source;
   likely_mistake(
-      "The server tells each client the address that the connection comes from, which accept fills in; "
-      "the client prints exactly the bytes that come, no more (a newline of its own, the rest of its "
-      "buffer) and no fewer.");
+      "The server tells each client the address that the connection comes from, which accept fills in; the "
+      "client prints exactly the bytes that come, no more (a newline of its own, the rest of its buffer) and "
+      "no fewer.");
   visitor.expect_output(told(seen));
   likely_mistake("For every client the server prints a line with the client's address, at once.");
   (void)program.expect_line({seen.to_string()});
@@ -231,8 +231,8 @@ TEST_F(Listener, server_listens_only_at_the_address_asked_for) {
                 second = server.addresses().at(1).with_port(port);
   run_server(second.host(), port).expect_listening(port);
   likely_mistake(
-      "The server listens at every address of its host, not at the one it was given: HOST is to go into "
-      "the address that bind gets. A service meant for one network must not be open to all others.");
+      "The server listens at every address of its host, not at the one it was given: HOST is to go into the "
+      "address that bind gets. A service meant for one network must not be open to all others.");
   expect_listening_only_at(second);
   expect_refusal(client, first);
   expect_served(connect(client, second));
@@ -250,8 +250,8 @@ TEST_F(Listener, wildcard_serves_every_address) {
   for (const std::string host : {"", "0.0.0.0"}) {
     Program& program = run_server(host, next).expect_listening(next);
     likely_mistake(
-        "The empty HOST and 0.0.0.0 both mean every interface of this machine: not loopback alone, and "
-        "not one address, but all it has now and all it gets later.");
+        "The empty HOST and 0.0.0.0 both mean every interface of this machine: not loopback alone, and not "
+        "one address, but all it has now and all it gets later.");
     (void)program.expect_line({":" + std::to_string(next)});
     for (const Address& one : server.addresses()) expect_served(connect(client, one.with_port(next)));
     expect_served(connect(server, Address::numeric("127.0.0.1", next)));
@@ -263,8 +263,8 @@ TEST_F(Listener, port_zero_is_reported_as_the_real_port) {
   Program& program = run_server(server.at(0).host(), 0);
   const Address real = program.await_listener();
   likely_mistake(
-      "With port 0 the kernel chooses one, and nobody can connect without knowing which. The server must "
-      "ask the kernel for its socket's own address (after bind or listen), and print that.");
+      "With port 0 the kernel chooses one, and nobody can connect without knowing which. The server must ask "
+      "the kernel for its socket's own address (after bind or listen), and print that.");
   (void)program.expect_line({real.to_string()});
   likely_mistake("The line that says where the server listens is the first that it prints.");
   step("that was its first line");
@@ -286,10 +286,10 @@ TEST_F(Listener, address_is_the_one_on_the_wire_in_host_byte_order) {
       const Address seen =
           await_frames(wire, syn.from(client), before + 1, "SYN").back().frame.headers().source;
       likely_mistake(
-          "The client is told another address than the one in its packets. On the wire, and in the "
-          "structure that accept fills in, port and address are in network byte order (the high byte "
-          "first), and have no sign. And there are two ends: getsockname tells this one, accept or "
-          "getpeername the other one.");
+          "The client is told another address than the one in its packets. On the wire, and in the structure "
+          "that accept fills in, port and address are in network byte order (the high byte first), and have "
+          "no sign. And there are two ends: getsockname tells this one, accept or getpeername the other "
+          "one.");
       peer.expect_receive(told(seen));
       likely_mistake("The server's own line about this client has the same address.");
       (void)program.expect_line({seen.to_string()});
@@ -300,17 +300,17 @@ TEST_F(Listener, address_is_the_one_on_the_wire_in_host_byte_order) {
 TEST_F(Listener, clients_in_a_row_and_at_once_are_all_served) {
   Program& program = start_server();
   likely_mistake(
-      "Only the first client gets what is due to it. accept belongs into a loop, and so does everything "
-      "that is the client's own: its socket, its address, and the line that is made of it.");
+      "Only the first client gets what is due to it. accept belongs into a loop, and so does everything that "
+      "is the client's own: its socket, its address, and the line that is made of it.");
   for (std::uint64_t left = random.number(5, 9); left > 0; --left) {
     TcpPeer peer = connect_client();
     peer.expect_receive(told(peer.local()));
   }
 
   likely_mistake(
-      "Many clients at once do not all get their answer. The kernel makes their connections and keeps "
-      "them in the listening socket's queue; each accept takes out one. All of them are to be taken, and "
-      "each told its own address.");
+      "Many clients at once do not all get their answer. The kernel makes their connections and keeps them in "
+      "the listening socket's queue; each accept takes out one. All of them are to be taken, and each told "
+      "its own address.");
   program.pause();  // so that all of them are there when it looks
   const std::vector<TcpPeer> crowd = connect_many(client, server.at(port), random.number(25, 50));
   program.resume();
@@ -321,16 +321,16 @@ TEST_F(Listener, clients_in_a_row_and_at_once_are_all_served) {
 TEST_F(Listener, client_gets_one_line_and_then_the_end) {
   Program& program = start_server();
   likely_mistake(
-      "The line is `You are `, the address, and one newline. It goes to every client at once, without "
-      "waiting for it to say anything.");
+      "The line is `You are `, the address, and one newline. It goes to every client at once, without waiting "
+      "for it to say anything.");
   program.pause();  // so that the connection is finished before anything else happens to it
   TcpPeer peer = connect_client();
   program.resume();
   peer.expect_receive(told(peer.local()));
   likely_mistake(
-      "After the line comes the end of the stream, and nothing else: no zero byte (a string's length does "
-      "not count it), no rest of a buffer. The server closes by an ordinary close. It must neither leave "
-      "the connection open nor break it off (RST), which can destroy what is still on its way.");
+      "After the line comes the end of the stream, and nothing else: no zero byte (a string's length does not "
+      "count it), no rest of a buffer. The server closes by an ordinary close. It must neither leave the "
+      "connection open nor break it off (RST), which can destroy what is still on its way.");
   peer.expect_end();
   step("on the cable: the server closed first, and nobody sent RST");
   (void)await_frames(wire, fin.from(server), 1, "FIN of the server");
@@ -351,9 +351,9 @@ TEST_F(Listener, server_ends_after_the_count_asked_for) {
 
 TEST_F(Listener, server_restarts_at_once_on_its_port) {
   likely_mistake(
-      "The end that closes first keeps the connection in TIME_WAIT for a minute. Here that is the server; "
-      "if none of its connections is there, it did not close first, or broke the connection off instead "
-      "of closing it.");
+      "The end that closes first keeps the connection in TIME_WAIT for a minute. Here that is the server; if "
+      "none of its connections is there, it did not close first, or broke the connection off instead of "
+      "closing it.");
   Program& first = start_server();
   TcpPeer peer = connect_client();
   expect_served(peer);
@@ -364,8 +364,8 @@ TEST_F(Listener, server_restarts_at_once_on_its_port) {
          "the connection in TIME_WAIT on the server's host", "it is not there");
   first.kill();
   likely_mistake(
-      "The kernel keeps the old connection for a minute after its end (TIME_WAIT), and with it the port: "
-      "bind is refused. A server that sets SO_REUSEADDR before bind may have the port all the same.");
+      "The kernel keeps the old connection for a minute after its end (TIME_WAIT), and with it the port: bind "
+      "is refused. A server that sets SO_REUSEADDR before bind may have the port all the same.");
   start_server();
   expect_service();
 }
@@ -376,9 +376,9 @@ TEST_F(Listener, occupied_port_is_a_clear_error) {
   Program& second = run_server(server.at(0).host(), port);
   likely_mistake(
       "A second server must not get the port while the first one listens there: bind fails, and that is "
-      "reported with status 1 and one line on standard error with operation, address and reason (errno, "
-      "taken before any other call can change it). SO_REUSEADDR leaves it so; SO_REUSEPORT would let both "
-      "have the port, and share out the clients.");
+      "reported with status 1 and one line on standard error with operation, address and reason (errno, taken "
+      "before any other call can change it). SO_REUSEADDR leaves it so; SO_REUSEPORT would let both have the "
+      "port, and share out the clients.");
   second.expect_exit(1);
   second.expect_error({"bind", where, "in use"});
   likely_mistake("The server that was there before goes on as if nothing had happened.");
@@ -388,9 +388,9 @@ TEST_F(Listener, occupied_port_is_a_clear_error) {
 
 TEST_F(Listener, ports_and_addresses_that_are_not_ours_are_clear_errors) {
   likely_mistake(
-      "An operation that fails must end the program with status 1 and one line on standard error that "
-      "says which operation, on which address, and why. The reason differs from case to case: it is what "
-      "errno says, not what you expect it to be.");
+      "An operation that fails must end the program with status 1 and one line on standard error that says "
+      "which operation, on which address, and why. The reason differs from case to case: it is what errno "
+      "says, not what you expect it to be.");
   // Where ports are privileged is the host's own affair; ours says it as Linux does by default.
   server.sysctl("ipv4/ip_unprivileged_port_start", "1024");
   const auto privileged = static_cast<std::uint16_t>(random.number(1, 1023));
@@ -407,16 +407,16 @@ TEST_F(Listener, ports_and_addresses_that_are_not_ours_are_clear_errors) {
 TEST_F(Listener, failing_accept_does_not_end_the_server) {
   Program& program = start_server(port, {}, {.watched = {Call::accept}});
   likely_mistake(
-      "accept can fail for reasons that pass: the client has gone already (ECONNABORTED), or a signal "
-      "came (EINTR). The next call will do: such an error must neither end the server nor lose those who "
-      "wait in the queue.");
+      "accept can fail for reasons that pass: the client has gone already (ECONNABORTED), or a signal came "
+      "(EINTR). The next call will do: such an error must neither end the server nor lose those who wait in "
+      "the queue.");
   program.inject(fail_with(Call::accept, ECONNABORTED));
   program.inject(interrupt(Call::accept));
   program.repeat_until_struck(Call::accept, 2, [&] { expect_service(); });
 
   likely_mistake(
-      "With no descriptor left (EMFILE) accept fails although a client waits. That passes when "
-      "descriptors become free; until then the server must stay, and try again by itself.");
+      "With no descriptor left (EMFILE) accept fails although a client waits. That passes when descriptors "
+      "become free; until then the server must stay, and try again by itself.");
   program.inject(fail_with(Call::accept, EMFILE).repeated(static_cast<unsigned>(random.number(2, 3))));
   program.repeat_until_struck(Call::accept, 4, [&] { expect_service(); });
   expect_service();
@@ -426,9 +426,9 @@ TEST_F(Listener, failing_accept_does_not_end_the_server) {
 TEST_F(Listener, lack_of_descriptors_does_not_make_the_server_spin) {
   constexpr double tries_per_second = 100;
   likely_mistake(
-      "With no descriptor left (EMFILE) accept fails at once, and the client stays in the queue. That "
-      "passes, so it must not end the server. But who calls accept again immediately fails again, round "
-      "and round, and burns the processor: wait a little in between.");
+      "With no descriptor left (EMFILE) accept fails at once, and the client stays in the queue. That passes, "
+      "so it must not end the server. But who calls accept again immediately fails again, round and round, "
+      "and burns the processor: wait a little in between.");
   Program& program = start_server(
       port, {},
       {.watched = {Call::accept}, .faults = {fail_with(Call::accept, EMFILE).repeated(Fault::always)}});
@@ -479,10 +479,10 @@ TEST_F(Listener, no_descriptor_leaks_over_two_hundred_clients) {
       "Some hundred clients are too many for the server: something runs out, descriptors perhaps.");
   for (int i = 0; i < 10; ++i) expect_served(connect_many(client, server.at(port), 20));
   likely_mistake(
-      "All clients have had their line and are gone, and the server still holds their sockets. accept "
-      "returns a new descriptor for each of them, and only close gives it back: shutdown ends the "
-      "connection but keeps the descriptor. (A child process has a copy: close it on both sides.) A "
-      "server that leaks one for each client stops one day.");
+      "All clients have had their line and are gone, and the server still holds their sockets. accept returns "
+      "a new descriptor for each of them, and only close gives it back: shutdown ends the connection but "
+      "keeps the descriptor. (A child process has a copy: close it on both sides.) A server that leaks one "
+      "for each client stops one day.");
   step("the server holds no socket of a connection any more");
   const auto held = [&] {
     const std::vector<HeldSocket> sockets = program.process().sockets();
@@ -499,8 +499,8 @@ TEST_F(Listener, client_that_resets_hurts_nobody) {
   Program& program = start_server();
   likely_mistake(
       "A client was gone before it was accepted. Then getpeername fails (ENOTCONN), and so does send: the "
-      "signal SIGPIPE ends the whole process unless it is ignored or send is told not to raise it. An "
-      "error on one connection ends that connection alone; and accept itself tells the address.");
+      "signal SIGPIPE ends the whole process unless it is ignored or send is told not to raise it. An error "
+      "on one connection ends that connection alone; and accept itself tells the address.");
   program.pause();  // so that they are gone when it looks
   for (int i = 0; i < 2; ++i) {
     TcpPeer rude = connect_client();
@@ -519,9 +519,9 @@ TEST_F(Listener, client_that_resets_hurts_nobody) {
 TEST_F(Listener, client_that_does_nothing_keeps_nobody_waiting) {
   Program& program = start_server();
   likely_mistake(
-      "The server waits for a client: for its first word, for the end of its side, or in close until it "
-      "has taken the line (SO_LINGER). A client that neither reads nor closes then holds up all others. "
-      "What was sent is the kernel's to deliver, also after close.");
+      "The server waits for a client: for its first word, for the end of its side, or in close until it has "
+      "taken the line (SO_LINGER). A client that neither reads nor closes then holds up all others. What was "
+      "sent is the kernel's to deliver, also after close.");
   const std::vector<TcpPeer> idle = connect_many(client, server.at(port), random.number(3, 6));
   expect_service();
 
@@ -543,9 +543,9 @@ TEST_F(Listener, client_prints_the_line_as_it_comes) {
   Program& program = start_client();
   TcpPeer peer = listener.accept();
   likely_mistake(
-      "A line may come in pieces: one recv returns what is there, which may be half of it. The client "
-      "goes on until the server closes (recv returns 0), and prints every byte once and as it came: no "
-      "newline of its own, no second copy, nothing made up from its own address.");
+      "A line may come in pieces: one recv returns what is there, which may be half of it. The client goes on "
+      "until the server closes (recv returns 0), and prints every byte once and as it came: no newline of its "
+      "own, no second copy, nothing made up from its own address.");
   std::string line;
   for (const std::string& piece : {told.substr(0, first_cut), told.substr(first_cut, second_cut - first_cut),
                                    told.substr(second_cut), "and " + random.words(2) + "\n"}) {
@@ -561,16 +561,16 @@ TEST_F(Listener, client_prints_the_line_as_it_comes) {
 TEST_F(Listener, client_reports_refusal_and_a_missing_line) {
   const std::string where = server.at(port).to_string();
   likely_mistake(
-      "When nobody listens, connect fails: that is reported with status 1 and one line on standard error "
-      "with operation, address and reason.");
+      "When nobody listens, connect fails: that is reported with status 1 and one line on standard error with "
+      "operation, address and reason.");
   Program& refused = start_client();
   refused.expect_exit(1);
   refused.expect_error({"connect", where, "refused"});
 
   TcpListener listener(story(), server, port);
   likely_mistake(
-      "The connection ended before a whole line had come: at once, in the middle of it, or by a reset. "
-      "That is no success: the client reports it with status 1, and names the server's address.");
+      "The connection ended before a whole line had come: at once, in the middle of it, or by a reset. That "
+      "is no success: the client reports it with status 1, and names the server's address.");
   for (const std::string& part :
        {std::string(), "You are 192.0.2." + std::to_string(random.number(1, 254))}) {
     Program& program = start_client();
@@ -609,9 +609,8 @@ TEST_F(Listener, sigterm_answers_those_who_wait_and_exits) {
   expect_served(connect(client, server.at(other)));
   idle.terminate();
   likely_mistake(
-      "A server that waits in accept must hear of the signal there. accept is made again after a handler "
-      "has run, if that was installed with SA_RESTART (as signal() does); and EINTR alone is no reason to "
-      "end.");
+      "A server that waits in accept must hear of the signal there. accept is made again after a handler has "
+      "run, if that was installed with SA_RESTART (as signal() does); and EINTR alone is no reason to end.");
   idle.expect_exit(0);
 }
 

@@ -208,10 +208,9 @@ TEST_F(OneCable, datagram_comes_back_unchanged) {
   std::size_t sent = 0;
   likely_mistake(
       "A datagram is bytes, not text: zeros may stand anywhere in it, and no newline ends it. How many there "
-      "are is what the "
-      "receiving call returned; that many go back, not more, not less. (If the first come back and longer "
-      "ones do not: the "
-      "lengths in msghdr and iovec say how much room there is, and have to be set anew before each call.)");
+      "are is what the receiving call returned; that many go back, not more, not less. (If the first come "
+      "back and longer ones do not: the lengths in msghdr and iovec say how much room there is, and have to "
+      "be set anew before each call.)");
   for (const std::string& bytes :
        {random.words(3), std::string("\0zero first", 11), all_values, std::string("two\nlines\n"),
         random.bytes(random.number(300, 1400)), std::string("x")}) {
@@ -228,8 +227,7 @@ TEST_F(OneCable, borders_are_kept) {
   expect_echo(peer, random.words(1), server.at(port));
   likely_mistake(
       "Several datagrams were waiting at once. Each call of recv, recvfrom or recvmsg takes one of them, and "
-      "each is answered "
-      "by a datagram of its own: nothing is joined, cut, or waited for.");
+      "each is answered by a datagram of its own: nothing is joined, cut, or waited for.");
   std::vector<Sent> requests;
   for (int i = 0; i < 20; ++i) requests.push_back({&peer, server.at(port), next_payload(1)});
   std::ranges::shuffle(requests, random.engine());
@@ -246,8 +244,7 @@ TEST_F(OneCable, empty_datagram_is_answered_with_an_empty_one) {
   expect_echo(peer, random.words(1), server.at(port));
   likely_mistake(
       "An empty datagram is a datagram. recvmsg returns 0 for it, but there is no connection that could have "
-      "ended: it is "
-      "answered with an empty one, and the server goes on.");
+      "ended: it is answered with an empty one, and the server goes on.");
   expect_echo(peer, "", server.at(port));
   expect_echo(peer, random.words(2), server.at(port));
   expect_echo(peer, "", server.at(port));
@@ -259,10 +256,9 @@ TEST_F(OneCable, largest_datagram_comes_back_whole) {
   UdpPeer peer(story(), client, 0);
   likely_mistake(
       "A large datagram is not answered whole. What the buffer cannot take is thrown away without an error; "
-      "only MSG_TRUNC in "
-      "msg_flags tells. (Is the room as large at the second call as at the first?) A datagram over IPv4 "
-      "holds up to 65,507 bytes, however small the packets of the cable are: the "
-      "kernel cuts it into fragments and joins them again.");
+      "only MSG_TRUNC in msg_flags tells. (Is the room as large at the second call as at the first?) A "
+      "datagram over IPv4 holds up to 65,507 bytes, however small the packets of the cable are: the kernel "
+      "cuts it into fragments and joins them again.");
   for (const std::size_t length : {std::size_t{1472}, std::size_t{1473}, random.number(2049, 4095),
                                    random.number(8193, 16000), random.number(33000, 65000), largest}) {
     expect_echo(peer, random.bytes(length), server.at(port));
@@ -278,12 +274,9 @@ TEST_F(ManyAddresses, answer_leaves_from_the_address_that_was_asked) {
   UdpPeer from_left(story(), left, 0), from_right(story(), right, 0);
   likely_mistake(
       "The host has several addresses, and the answer comes from another one than was asked. The client will "
-      "not take it: "
-      "it asked somebody else. Which address a datagram was sent to is told by recvmsg with IP_PKTINFO (it "
-      "is not the "
-      "socket's own, which is 0.0.0.0), and sendmsg is told by the same means where the answer comes from; "
-      "otherwise the "
-      "kernel chooses by the way out.");
+      "not take it: it asked somebody else. Which address a datagram was sent to is told by recvmsg with "
+      "IP_PKTINFO (it is not the socket's own, which is 0.0.0.0), and sendmsg is told by the same means where "
+      "the answer comes from; otherwise the kernel chooses by the way out.");
   for (int round = 0; round < 2; ++round) {
     for (const Sent& one : requests_to_all(from_left, from_right)) expect_echo(*one.peer, one.bytes, one.to);
   }
@@ -298,17 +291,14 @@ TEST_F(ManyAddresses, requests_of_many_clients_are_kept_apart) {
   UdpPeer one(story(), left, 0), another(story(), left, 0), third(story(), right, 0);
   likely_mistake(
       "One client was served, and then another was not. A UDP server has one socket for everybody, and "
-      "connects it to nobody: "
-      "a connected socket takes datagrams from one address alone. (And the lengths in msghdr are set anew "
-      "before each call.)");
+      "connects it to nobody: a connected socket takes datagrams from one address alone. (And the lengths in "
+      "msghdr are set anew before each call.)");
   for (UdpPeer* peer : {&one, &another, &one}) expect_echo(*peer, next_payload(), server.at(port));
   expect_echo(third, next_payload(), server.addresses()[3].with_port(port));
   likely_mistake(
-      "Several clients asked at the same time, and what belongs to one request was used for another. Who "
-      "sent a datagram, "
-      "and where to, holds for that datagram alone; and the lengths in msghdr, which say how much room there "
-      "is, are "
-      "overwritten by each call.");
+      "Several clients asked at the same time, and what belongs to one request was used for another. Who sent "
+      "a datagram, and where to, holds for that datagram alone; and the lengths in msghdr, which say how much "
+      "room there is, are overwritten by each call.");
   std::vector<Sent> requests = requests_to_all(one, third);
   for (const Sent& more : requests_to_all(another, third)) requests.push_back(more);
   std::ranges::shuffle(requests, random.engine());
@@ -341,11 +331,9 @@ TEST_F(UdpEcho, answer_takes_the_way_of_the_routing_table) {
   const std::string text = random.words(2);
   likely_mistake(
       "The answer took the cable by which the request had come, although the server's routing table says "
-      "another way to that "
-      "client (or it did not leave at all). IP_PKTINFO, as it was received, names the interface of the "
-      "request; sent back "
-      "unchanged it forces the answer out there. The address is to be kept; the way is the routing table's "
-      "affair.");
+      "another way to that client (or it did not leave at all). IP_PKTINFO, as it was received, names the "
+      "interface of the request; sent back unchanged it forces the answer out there. The address is to be "
+      "kept; the way is the routing table's affair.");
   peer.send(text, server.at(port));
   await_frames(short_way, udp.from(client).to_port(port), 1, "request");
   await_frames(long_way, udp.from(server).saying(text), 1, "answer", 4s);
@@ -361,8 +349,7 @@ TEST_F(UdpEcho, server_is_where_it_was_told_to_be) {
   Program& program = run(server, {"server", server.at(0).host(), "-p", "0"});
   likely_mistake(
       "The server is to bind to the address that it was given, and to print what getsockname says then: with "
-      "port 0 the kernel "
-      "has chosen one.");
+      "port 0 the kernel has chosen one.");
   step("server: find its socket in the kernel's table");
   std::vector<BoundSocket> sockets;
   for (const auto deadline = Clock::now() + patience;
@@ -384,14 +371,14 @@ TEST_F(UdpEcho, server_is_where_it_was_told_to_be) {
 
   likely_mistake(
       "A second server on the same port has to fail: bind says so. (SO_REUSEADDR, which is of use for TCP "
-      "servers, would let "
-      "it take the first one's datagrams on Linux.) Its error message names operation, address and reason.");
+      "servers, would let it take the first one's datagrams on Linux.) Its error message names operation, "
+      "address and reason.");
   Program& second = run(server, {"server", server.at(0).host(), "-p", std::to_string(chosen)});
   second.expect_exit(1);
   second.expect_error({server.at(chosen).to_string(), "in use"});
   likely_mistake(
-      "An address that the host does not have cannot be bound. The error message names operation, address "
-      "and reason.");
+      "An address that the host does not have cannot be bound. The error message names operation, address and "
+      "reason.");
   const Address nobodys = Address::numeric(without_prefix(address[3]), port);
   Program& third = run(server, {"server", nobodys.host(), "-p", std::to_string(port)});
   third.expect_exit(1);
@@ -442,8 +429,7 @@ TEST_F(OneCable, server_survives_errors_and_junk) {
 
   likely_mistake(
       "The receiving call failed with the news of an earlier answer: its port was closed, or its host out of "
-      "reach. That "
-      "concerns a client who has gone; the others wait to be served.");
+      "reach. That concerns a client who has gone; the others wait to be served.");
   {
     UdpPeer gone(story(), client, 0);
     gone.send("bye", server.at(port));
@@ -465,9 +451,8 @@ TEST_F(OneCable, answer_that_cannot_be_sent_harms_nobody_else) {
   UdpPeer peer(story(), client, 0);
   expect_echo(peer, next_payload(), server.at(port));
   likely_mistake(
-      "One answer that could not be sent ended the whole server, or kept it busy. When sendmsg fails, that "
-      "is the misfortune "
-      "of one client; the server goes on with the next request.");
+      "One answer that could not be sent ended the whole server, or kept it busy. When sendmsg fails, that is "
+      "the misfortune of one client; the server goes on with the next request.");
   step("a request arrives whose sender claims port 0, to which nothing can be sent");
   wire.inject(from_port_zero(await_frames(wire, request, 1, "request").front().frame));
   expect_echo(peer, next_payload(), server.at(port));
@@ -517,15 +502,13 @@ TEST_F(OneCable, client_prints_exactly_the_answer) {
     program.expect_output(reply + "\n");
   };
   likely_mistake(
-      "The message goes out as one datagram, its bytes and no others; no zero and no newline at its end. "
-      "What came back is "
-      "written to standard output as it came, with a newline behind it.");
+      "The message goes out as one datagram, its bytes and no others; no zero and no newline at its end. What "
+      "came back is written to standard output as it came, with a newline behind it.");
   const std::string text = random.words(3) + " \xc3\xa4\xe2\x82\xac";
   exchange(text, text);
   likely_mistake(
-      "The answer is bytes: those that the receiving call returned, zeros among them, and as many as it "
-      "said. They are not the "
-      "message, and there may be more of them.");
+      "The answer is bytes: those that the receiving call returned, zeros among them, and as many as it said. "
+      "They are not the message, and there may be more of them.");
   exchange(random.words(1), random.bytes(100) + std::string(3, '\0') + random.bytes(random.number(20, 200)));
   likely_mistake(
       "An empty message is sent as an empty datagram, and an empty answer is an answer: an empty line.");
@@ -554,11 +537,9 @@ TEST_F(UdpEcho, stranger_is_refused_by_the_kernel) {
   const Address from = asked.expect_datagram().from;
   likely_mistake(
       "A datagram from somebody whom the client has not asked reached it, where it should have been refused. "
-      "A socket that is "
-      "connected to the server gets datagrams from the server's address and port alone; to all others the "
-      "kernel answers "
-      "as if nobody used the port. Whoever receives on a socket that is not connected takes what anybody "
-      "sends.");
+      "A socket that is connected to the server gets datagrams from the server's address and port alone; to "
+      "all others the kernel answers as if nobody used the port. Whoever receives on a socket that is not "
+      "connected takes what anybody sends.");
   std::map<std::string, std::size_t> refusals;
   for (UdpPeer* stranger : {&other_port, &other_address, &other_host}) {
     stranger->send("believe me: " + random.words(1), from);
@@ -578,8 +559,8 @@ TEST_F(OneCable, closed_port_is_reported_at_once) {
   Program& program = start_client(random.words(2), {"--timeout", "60"});
   likely_mistake(
       "The server's host said at once that nobody uses that port (ICMP port unreachable), but the client did "
-      "not hear it, and "
-      "waits. Only a connected UDP socket is told, as the error of its next call: ECONNREFUSED.");
+      "not hear it, and waits. Only a connected UDP socket is told, as the error of its next call: "
+      "ECONNREFUSED.");
   program.expect_exit(1);
   program.expect_error({server.at(port).to_string(), "refused"});
   expect_frames(wire, request, 1, "request");
@@ -595,10 +576,9 @@ TEST_F(OneCable, client_gives_up_after_the_time_limit) {
   Program& hasty = start_client(
       "hasty", {"--timeout", fmt::format("{:.3f}", std::chrono::duration<double>(limit).count())});
   likely_mistake(
-      "Nobody answers, and the client does not end, with exit status 1, when its time is over, but earlier "
-      "or later: 2 s after "
-      "the request, or as many seconds as --timeout says, which may be a fraction. (poll counts in "
-      "milliseconds.)");
+      "Nobody answers, and the client does not end, with exit status 1, when its time is over, but earlier or "
+      "later: 2 s after the request, or as many seconds as --timeout says, which may be a fraction. (poll "
+      "counts in milliseconds.)");
   expect_to_end_after(hasty, "hasty", limit);
   expect_to_end_after(patient, "patient", 2s);
   likely_mistake("The message on standard error names the server that did not answer.");
@@ -618,17 +598,15 @@ TEST_F(OneCable, interruptions_do_not_change_the_time_limit) {
                     .faults = {interrupt(Call::send), interrupt(Call::wait), interrupt(Call::receive)}});
   likely_mistake(
       "A call that a signal interrupts (EINTR) has done nothing: send again, or go on waiting. It is neither "
-      "an error nor an "
-      "answer.");
+      "an error nor an answer.");
   const auto came = await_frames(wire, request.saying("answered"), 1, "request");
   silent.send("so be it", came.front().frame.headers().source);
   answered.expect_exit(0);
   answered.expect_output("so be it\n");
   likely_mistake(
       "Something that is no answer changes the time limit. After an interruption (EINTR) what is left of the "
-      "time has to be "
-      "waited for: neither the whole of it anew, nor nothing. Fix the moment when the wait ends, not how "
-      "long it lasts.");
+      "time has to be waited for: neither the whole of it anew, nor nothing. Fix the moment when the wait "
+      "ends, not how long it lasts.");
   Program& interrupted = start_client("interrupted", {"--timeout", "1.6"},
                                       {.watched = {Call::wait}, .faults = {interrupt_late(Call::wait)}});
   Program& stopped = start_client("stopped", {"--timeout", "1.6"});
@@ -648,9 +626,8 @@ TEST_F(OneCable, interruptions_do_not_change_the_time_limit) {
 
 TEST_F(OneCable, request_that_cannot_be_sent_is_a_clear_error) {
   likely_mistake(
-      "A datagram holds at most 65,507 bytes over IPv4. A longer message is refused by the kernel "
-      "(EMSGSIZE), and that is to "
-      "be reported, not cut to fit: operation, address and reason, exit status 1.");
+      "A datagram holds at most 65,507 bytes over IPv4. A longer message is refused by the kernel (EMSGSIZE), "
+      "and that is to be reported, not cut to fit: operation, address and reason, exit status 1.");
   Program& wordy = start_client(std::string(largest + 1, 'x'));
   wordy.expect_exit(1);
   wordy.expect_error({server.at(port).to_string(), "too long"});
@@ -710,9 +687,8 @@ TEST_F(BothFamilies, ipv6_answer_leaves_from_the_address_that_was_asked) {
   Program& program = start_server(server, "::");
   likely_mistake(
       "The same over IPv6: ask for the destination with IPV6_RECVPKTINFO before bind, and what comes is "
-      "IPV6_PKTINFO, an "
-      "in6_pktinfo, at level IPPROTO_IPV6. Send it back with the interface set to 0: the way out is the "
-      "routing table's.");
+      "IPV6_PKTINFO, an in6_pktinfo, at level IPPROTO_IPV6. Send it back with the interface set to 0: the way "
+      "out is the routing table's.");
   UdpPeer from_left(story(), left, 0), from_right(story(), right, 0);
   for (UdpPeer* peer : {&from_left, &from_right, &from_left}) {
     for (const Address& one : server.addresses()) {
@@ -727,8 +703,7 @@ TEST_F(BothFamilies, ipv6_answer_leaves_from_the_address_that_was_asked) {
     const auto inside = left.visit();
     likely_mistake(
         "An address of the link (fe80::/10) exists once on every link, so it needs the interface beside it: "
-        "there it must be "
-        "kept, or sendmsg refuses.");
+        "there it must be kept, or sendmsg refuses.");
     UdpPeer neighbour(story(), left, on_link(left, "fe80::4:1", 0));
     for (UdpPeer* peer : {&neighbour, &from_left})
       expect_echo(*peer, next_payload(), on_link(left, "fe80::4:2", port));
@@ -746,8 +721,7 @@ TEST_F(BothFamilies, one_server_answers_both_families) {
   UdpPeer four_right(story(), right, Address::numeric(without_prefix(on[1][0]), 0));
   likely_mistake(
       "A socket bound to :: serves IPv4 as well (unless IPV6_V6ONLY is set); an IPv4 address then reads "
-      "::ffff:10.4.0.2, also "
-      "in IPV6_PKTINFO, and can be sent back just so.");
+      "::ffff:10.4.0.2, also in IPV6_PKTINFO, and can be sent back just so.");
   for (int round = 0; round < 2; ++round) {
     expect_echo(six, next_payload(), server.addresses()[0].with_port(port));
     expect_echo(six, next_payload(), server.addresses()[1].with_port(port));
@@ -768,10 +742,8 @@ TEST_F(ManyAddresses, request_to_everybody_is_answered_from_an_own_address) {
   };
   likely_mistake(
       "A request to the broadcast address reached the server, and its answer cannot come from there: that is "
-      "nobody's own "
-      "address. in_pktinfo has two addresses for this reason: ipi_addr is what stood in the packet, "
-      "ipi_spec_dst the address "
-      "of this host that stands for it (RFC 1122, section 4.1.3.5).");
+      "nobody's own address. in_pktinfo has two addresses for this reason: ipi_addr is what stood in the "
+      "packet, ipi_spec_dst the address of this host that stands for it (RFC 1122, section 4.1.3.5).");
   const auto from_left = peer_that_broadcasts(left), from_right = peer_that_broadcasts(right);
   for (const auto& [peer, network, own] :
        {std::tuple(from_left.get(), on[0], 0u), std::tuple(from_right.get(), on[1], 3u)}) {
@@ -799,15 +771,13 @@ TEST_F(OneCable, waiting_datagrams_are_taken_together) {
   UdpPeer peer(story(), client, 0);
   likely_mistake(
       "A lone datagram is answered at once. It must not wait until the batch is full: recvmmsg with "
-      "MSG_WAITFORONE waits for "
-      "the first, and takes what else is there. (Its timeout is not what it seems: see BUGS in "
-      "recvmmsg(2).)");
+      "MSG_WAITFORONE waits for the first, and takes what else is there. (Its timeout is not what it seems: "
+      "see BUGS in recvmmsg(2).)");
   expect_echo(peer, random.words(1), server.at(port));
   expect_echo(peer, random.words(2), server.at(port));
   likely_mistake(
       "While the server stood still, datagrams came, and it took or answered them one by one. recvmmsg takes "
-      "as many as "
-      "--batch says with one call, and sendmmsg sends as many.");
+      "as many as --batch says with one call, and sendmmsg sends as many.");
   std::vector<Sent> requests;
   for (std::size_t i = 0; i < waiting; ++i)
     requests.push_back({&peer, server.at(port), fmt::format("{:02} {}", i, random.words(1))});
@@ -832,8 +802,7 @@ TEST_F(ManyAddresses, batch_keeps_its_datagrams_apart) {
   UdpPeer one(story(), left, 0), another(story(), left, 0), third(story(), right, 0);
   likely_mistake(
       "In a batch each datagram has its own length, its own sender and its own ancillary data, and needs its "
-      "own room for "
-      "them. All the lengths are to be set anew before each call.");
+      "own room for them. All the lengths are to be set anew before each call.");
   expect_echo(one, random.words(1), server.at(port));
   const Frame template_of_junk = await_frames(left_wire, udp.to_port(port), 1, "request").front().frame;
   for (int round = 0; round < 3; ++round) {
@@ -847,8 +816,7 @@ TEST_F(ManyAddresses, batch_keeps_its_datagrams_apart) {
   }
   likely_mistake(
       "One datagram of the batch could not be answered: its sender claims port 0. sendmmsg stops there and "
-      "says how many went "
-      "before. That one is to be left out; those behind it wait for their answers.");
+      "says how many went before. That one is to be left out; those behind it wait for their answers.");
   std::vector<Sent> before, behind;
   for (int i = 0; i < 3; ++i) before.push_back({&one, server.at(port), next_payload()});
   for (int i = 0; i < 3; ++i) behind.push_back({&one, server.addresses()[1].with_port(port), next_payload()});

@@ -100,11 +100,11 @@ struct Request {
 class SpoofedReply : public Check {
  protected:
   static constexpr const char* attack_failed =
-      "The attack failed before its packet was on the cable. It has the right to open a raw socket here, "
-      "and one of protocol IPPROTO_RAW takes a whole packet. The forged address stands in the packet's "
-      "header alone: no socket can be bound to an address of another host. And the kernel does not send "
-      "what does not even begin like an IPv4 packet: with the version, 4, and then the header's length in "
-      "words, 5, four bits each.";
+      "The attack failed before its packet was on the cable. It has the right to open a raw socket here, and "
+      "one of protocol IPPROTO_RAW takes a whole packet. The forged address stands in the packet's header "
+      "alone: no socket can be bound to an address of another host. And the kernel does not send what does "
+      "not even begin like an IPv4 packet: with the version, 4, and then the header's length in words, 5, "
+      "four bits each.";
 
   Program& start_server(std::vector<std::string> options = {}) {
     std::vector<std::string> arguments = {"server", server.at(0).host(), "-p", std::to_string(port)};
@@ -183,8 +183,8 @@ class SpoofedReply : public Check {
     const bool good = end >= 16 && end <= 64 && bytes.substr(end) == " " + question;
     if (!good) {
       likely_mistake(
-          "A careful request is a token of 16 to 64 hexadecimal digits (0 to 9, a to f), one space, and "
-          "the question; nothing before, between or behind.");
+          "A careful request is a token of 16 to 64 hexadecimal digits (0 to 9, a to f), one space, and the "
+          "question; nothing before, between or behind.");
       step("look at the request");
       expect(false, "a request that reads \"TOKEN " + question + "\"", "it is \"" + bytes + "\"");
     }
@@ -254,8 +254,8 @@ TEST_F(SpoofedReply, ordinary_datagram_deceives_only_who_does_not_look) {
   Program& plain = start_client("client");
   const Address asker = await_asker();
   likely_mistake(
-      "Without --as the attack is one ordinary datagram to the victim's address and port, which holds "
-      "exactly the bytes of the message. The kernel writes the headers.");
+      "Without --as the attack is one ordinary datagram to the victim's address and port, which holds exactly "
+      "the bytes of the message. The kernel writes the headers.");
   start_attack(asker, {}, lie).expect_exit(0);
   const auto sent = await_frames(wire, any_packet.from(attacker), 1, "attack packet");
   const Wire seen(sent.front().frame);
@@ -342,9 +342,9 @@ TEST_F(SpoofedReply, forged_packet_has_a_sound_header) {
   const Wire seen = forge(client.at(lopsided_port()), random.words(3));
   step("read the IPv4 header");
   likely_mistake(
-      "The first byte of an IPv4 packet holds two numbers of 4 bits: the version, 4, and the header's "
-      "length in words of 4 bytes, 5 when there are no options. The version is the upper one; struct "
-      "iphdr has them in the right places.");
+      "The first byte of an IPv4 packet holds two numbers of 4 bits: the version, 4, and the header's length "
+      "in words of 4 bytes, 5 when there are no options. The version is the upper one; struct iphdr has them "
+      "in the right places.");
   expect(seen.version() == 4, "version 4", fmt::format("version {}", seen.version()));
   expect(seen.header_length() >= 20 && seen.header_length() <= 60,
          "a header of 20 bytes or, with options, some more", fmt::format("{} bytes", seen.header_length()));
@@ -353,12 +353,12 @@ TEST_F(SpoofedReply, forged_packet_has_a_sound_header) {
       "socket.");
   expect(seen.protocol() == 17, "protocol 17, UDP", fmt::format("protocol {}", seen.protocol()));
   likely_mistake(
-      "Each router takes one from the time to live, and the one that finds nothing left throws the "
-      "packet away. Begin with what others begin with: 64.");
+      "Each router takes one from the time to live, and the one that finds nothing left throws the packet "
+      "away. Begin with what others begin with: 64.");
   expect(seen.ttl() >= 32, "a time to live of 32 at least, 64 is usual", fmt::format("{}", seen.ttl()));
   likely_mistake(
-      "The packet says that it is one of several fragments. The field has 16 bits in network byte order: "
-      "DF is 0x4000, and with its two bytes swapped it is the offset of a fragment. 0 is right as well.");
+      "The packet says that it is one of several fragments. The field has 16 bits in network byte order: DF "
+      "is 0x4000, and with its two bytes swapped it is the offset of a fragment. 0 is right as well.");
   expect((seen.fragment_field() & 0x3fff) == 0,
          "a packet that is whole: neither \"more fragments\" nor an offset",
          fmt::format("the fragment field is {:#06x}", seen.fragment_field()));
@@ -371,16 +371,16 @@ TEST_F(SpoofedReply, forged_packet_has_the_right_lengths) {
     const Wire seen = forge(client.at(lopsided_port()), message);
     step(fmt::format("read the lengths of the packet with {} bytes of message", size));
     likely_mistake(
-        "The packet is as long as its headers and the message, 20 + 8 bytes and what the message has: "
-        "neither longer nor shorter, whether that is an odd or an even number, none, or many.");
+        "The packet is as long as its headers and the message, 20 + 8 bytes and what the message has: neither "
+        "longer nor shorter, whether that is an odd or an even number, none, or many.");
     expect(
         seen.total_length() == seen.header_length() + 8 + size && seen.packet.size() == seen.total_length(),
         fmt::format("a packet of {} bytes, which says so", seen.header_length() + 8 + size),
         fmt::format("it has {} bytes, and says {}", seen.packet.size(), seen.total_length()));
     likely_mistake(
-        "UDP's length counts its own header of 8 bytes and the message, in network byte order. The "
-        "kernel that receives a datagram believes it: what is beyond is cut off, and a datagram that "
-        "claims more than there is is thrown away.");
+        "UDP's length counts its own header of 8 bytes and the message, in network byte order. The kernel "
+        "that receives a datagram believes it: what is beyond is cut off, and a datagram that claims more "
+        "than there is is thrown away.");
     expect(seen.udp_length() == 8 + size, fmt::format("a UDP length of {}", 8 + size),
            fmt::format("it is {}", seen.udp_length()));
     likely_mistake(
@@ -403,9 +403,9 @@ TEST_F(SpoofedReply, forged_packet_has_right_checksums) {
   };
   const std::string all_of_it =
       "The UDP checksum is over the pseudo header (both addresses, a zero byte, the protocol 17, the UDP "
-      "length), the UDP header with 0 in its own field, and the message. Its words are in network byte "
-      "order, and so is the result. What is carried out of the 16 bits is added in again at the bottom. Each "
-      "byte counts from 0 to 255: beware of a char, which may be negative.";
+      "length), the UDP header with 0 in its own field, and the message. Its words are in network byte order, "
+      "and so is the result. What is carried out of the 16 bits is added in again at the bottom. Each byte "
+      "counts from 0 to 255: beware of a char, which may be negative.";
   const std::string last_byte =
       "With an odd number of bytes the last one is the upper byte of a word whose lower byte is 0.";
   expect_right_checksums("even" + random.words(1).substr(0, 2), all_of_it);
@@ -434,8 +434,8 @@ TEST_F(SpoofedReply, checksum_of_zero_is_sent_as_all_ones) {
   message[17] = static_cast<char>(last & 0xff);
   const Wire seen = forge(victim, message);
   likely_mistake(
-      "For this message the checksum comes out as 0. But a 0 in the field says that the sender did not "
-      "work out any. So RFC 768 wants it sent as 0xffff, which is the same number in one's complement.");
+      "For this message the checksum comes out as 0. But a 0 in the field says that the sender did not work "
+      "out any. So RFC 768 wants it sent as 0xffff, which is the same number in one's complement.");
   step("look at the UDP checksum of a packet for which it comes out as 0");
   expect(seen.udp_checksum() == 0xffff, "0xffff", fmt::format("{:#06x}", seen.udp_checksum()));
 }
@@ -444,8 +444,8 @@ TEST_F(SpoofedReply, raw_socket_without_the_right_is_an_error) {
   Program& program =
       start_attack(client.at(lopsided_port()), {"--as", server.at(port).to_string()}, random.words(2), false);
   likely_mistake(
-      "Whoever may not open a raw socket is told so by socket(2), with EPERM. The program must look at "
-      "what socket returns, say the reason, and end with status 1.");
+      "Whoever may not open a raw socket is told so by socket(2), with EPERM. The program must look at what "
+      "socket returns, say the reason, and end with status 1.");
   program.expect_exit(1);
   program.expect_error({"permitted"});
   expect_frames(wire, any_packet.from(attacker), 0, "attack packet");
@@ -494,8 +494,8 @@ TEST_F(SpoofedReply, strangers_are_refused_by_the_kernel) {
   const std::string lie = "in front of the " + random.words(3);
   likely_mistake(
       "A datagram from another address or port than the server's reached the client. On a connected UDP "
-      "socket the kernel takes only what comes from the server's address and port, and refuses the rest "
-      "(ICMP port unreachable), whatever token it carries.");
+      "socket the kernel takes only what comes from the server's address and port, and refuses the rest (ICMP "
+      "port unreachable), whatever token it carries.");
   std::size_t refused = 0;
   for (UdpPeer* stranger : {&other_port, &other_address, &neither}) {
     stranger->send(asked.token + " " + lie, asked.from);
@@ -549,9 +549,9 @@ TEST_F(SpoofedReply, answer_without_the_right_token_is_passed_over) {
   if (shouted != token) forgeries.push_back({"the token in capitals", shouted + " " + lie()});
   std::ranges::shuffle(forgeries, random.engine());
   likely_mistake(
-      "An answer with the server's address and port on it is still no answer of the server. It must "
-      "begin with exactly the token that was sent, all its digits and no more, and then a space. "
-      "Whatever does not is passed over, and the client goes on waiting for one that does.");
+      "An answer with the server's address and port on it is still no answer of the server. It must begin "
+      "with exactly the token that was sent, all its digits and no more, and then a space. Whatever does not "
+      "is passed over, and the client goes on waiting for one that does.");
   for (std::size_t i = 0; i < forgeries.size(); ++i) {
     step("forged in the server's name: " + forgeries[i].what);
     send_quietly(peer, forgeries[i].bytes, asker);
@@ -579,13 +579,13 @@ TEST_F(SpoofedReply, replayed_answer_is_passed_over) {
   for (int i = 1; i <= 3; ++i) {
     const Request asked = await_request(peer);
     likely_mistake(
-        "Every question has a new token. Otherwise whoever has seen one answer, ever, can answer all "
-        "later questions with its token.");
+        "Every question has a new token. Otherwise whoever has seen one answer, ever, can answer all later "
+        "questions with its token.");
     expect(std::ranges::count(earlier, asked.token) == 0, "a new token for each question",
            "an earlier one came again");
     likely_mistake(
-        "The token of an earlier question was good for that question alone. An answer that carries it "
-        "comes too late, or from somebody who has seen the earlier answer.");
+        "The token of an earlier question was good for that question alone. An answer that carries it comes "
+        "too late, or from somebody who has seen the earlier answer.");
     for (const std::string& token : earlier) peer.send(token + " " + lie, asked.from);
     peer.send(asked.token + " " + truth, asked.from);
     earlier.push_back(asked.token);
@@ -605,9 +605,9 @@ TEST_F(SpoofedReply, junk_neither_prolongs_nor_ends_the_wait) {
   const auto [asker, token] = await_request(peer);
   const auto asked = wire.frames(request).front().time;
   likely_mistake(
-      "Something that is no answer changes the wait. Fix the moment when it ends once, when the question "
-      "has been sent, and each time wait for what is left until then: neither from the beginning nor as "
-      "if the time were over.");
+      "Something that is no answer changes the wait. Fix the moment when it ends once, when the question has "
+      "been sent, and each time wait for what is left until then: neither from the beginning nor as if the "
+      "time were over.");
   step(fmt::format("a forged answer every 50 ms, for longer than the {} ms that the client is to wait",
                    wait.count()));
   while (!program.process().exit() && Clock::now() < asked + 3 * wait) {
@@ -622,9 +622,8 @@ TEST_F(SpoofedReply, junk_neither_prolongs_nor_ends_the_wait) {
               fmt::format("{} after {:.0f} ms", exit ? "it came" : "the client still waits",
                           std::chrono::duration<double, std::milli>(waited).count()));
   likely_mistake(
-      "Without an answer that can be believed the client ends with status 1 and a line on standard error "
-      "that names the server. What it must not do is to believe in the end what it did not believe "
-      "before.");
+      "Without an answer that can be believed the client ends with status 1 and a line on standard error that "
+      "names the server. What it must not do is to believe in the end what it did not believe before.");
   program.expect_exit(1);
   program.expect_error({server.at(port).to_string()});
   expect_no_lie(program, "a lie");
@@ -828,22 +827,22 @@ TEST_F(SpoofedReply, tokens_never_repeat_and_show_no_pattern) {
            fmt::format("\"{}\" has {}", token, token.size()));
   }
   likely_mistake(
-      "A token came twice within a thousand questions. With 64 random bits that would happen once in "
-      "10^13 runs; these have far fewer, whatever number of digits they are written with.");
+      "A token came twice within a thousand questions. With 64 random bits that would happen once in 10^13 "
+      "runs; these have far fewer, whatever number of digits they are written with.");
   const std::set<std::string> different(seen.begin(), seen.end());
   expect(different.size() == count, fmt::format("{} different tokens", count),
          fmt::format("only {}", different.size()));
   likely_mistake(
       "The tokens show a pattern: whoever has seen some can guess others. Every digit must be drawn at "
-      "random, all 16 of a token: no counter, no time of day, no process number, no part that stays the "
-      "same, no number of 32 bits spread over more digits.");
+      "random, all 16 of a token: no counter, no time of day, no process number, no part that stays the same, "
+      "no number of 32 bits spread over more digits.");
   for (const std::string& pattern : {pattern_in_steps(tokens), pattern_in_bits(tokens)}) {
     expect(pattern.empty(), "no pattern in the tokens", pattern);
   }
   likely_mistake(
-      "The tokens look random, but come from a generator that is made for simulations, and everybody can "
-      "work out the next number from the numbers before. What nobody must guess comes from getrandom(2), "
-      "or from std::random_device, which asks the kernel as well.");
+      "The tokens look random, but come from a generator that is made for simulations, and everybody can work "
+      "out the next number from the numbers before. What nobody must guess comes from getrandom(2), or from "
+      "std::random_device, which asks the kernel as well.");
   const std::string trick = foretelling(tokens);
   expect(trick.empty(), "no token can be worked out from those before it", trick);
 }
@@ -857,10 +856,10 @@ TEST_F(SpoofedReply, tokens_of_programs_started_at_once_differ) {
         &start_client("careful-client", {"--wait", "60", "--count", std::to_string(questions)}));
   }
   likely_mistake(
-      "Two runs of the program draw the same tokens: the generator always starts from the same seed, or "
-      "from the second in which it starts, or the process number, which anybody can guess. What is to be "
-      "a secret comes from the kernel (getrandom(2)), which knows none of these things better than the "
-      "attacker, and so uses others.");
+      "Two runs of the program draw the same tokens: the generator always starts from the same seed, or from "
+      "the second in which it starts, or the process number, which anybody can guess. What is to be a secret "
+      "comes from the kernel (getrandom(2)), which knows none of these things better than the attacker, and "
+      "so uses others.");
   std::set<std::string> seen;
   const auto expect_new_tokens = [&](std::size_t requests) {
     for (std::size_t i = 0; i < requests; ++i) {
@@ -899,8 +898,8 @@ TEST_F(SpoofedReply, flood_of_guesses_does_not_get_through) {
       "{} forged answers in the server's name, each with another guess; some are wrong by one digit",
       guesses));
   likely_mistake(
-      "One of ten thousand guesses was believed. All of the token must be compared, not only some digits "
-      "of it, nor a number into which not all of them fit.");
+      "One of ten thousand guesses was believed. All of the token must be compared, not only some digits of "
+      "it, nor a number into which not all of them fit.");
   for (std::size_t i = 0; i < flood.size() && !program.process().exit(); ++i) {
     send_quietly(peer, flood[i] + " " + lie, asker);
     if (i % at_once == at_once - 1) wait_until_taken(program, asker, i + 1);
@@ -908,8 +907,8 @@ TEST_F(SpoofedReply, flood_of_guesses_does_not_get_through) {
   wait_until_taken(program, asker, flood.size());
   expect_no_lie(program, lie);
   likely_mistake(
-      "After the flood comes the true answer, and it is still to be taken: wrong guesses are not "
-      "counted, and do not end the wait.");
+      "After the flood comes the true answer, and it is still to be taken: wrong guesses are not counted, and "
+      "do not end the wait.");
   peer.send(token + " " + truth, asker);
   expect_truth(program);
   expect_no_lie(program, lie);
@@ -927,16 +926,16 @@ TEST_F(SpoofedReply, every_question_leaves_from_another_port) {
   for (std::size_t i = 0; i < count; ++i) ports.push_back(answer_next(peer).from.port());
   program.expect_exit(0);
   likely_mistake(
-      "The questions leave from the same port, or nearly. Who has learned it for one question knows it "
-      "for the next. A new socket for each question is given a new port by the kernel.");
+      "The questions leave from the same port, or nearly. Who has learned it for one question knows it for "
+      "the next. A new socket for each question is given a new port by the kernel.");
   const std::set<std::uint16_t> different(ports.begin(), ports.end());
   step("look at the ports");
   // The kernel draws from some 28,000: of 64 draws a few at most are alike.
   expect(different.size() >= count - 10, fmt::format("about {} different ports", count),
          fmt::format("{}", different.size()));
   likely_mistake(
-      "The ports differ, but one follows from the other. Leave the choice to the kernel (no bind, or "
-      "port 0), which draws them by chance.");
+      "The ports differ, but one follows from the other. Leave the choice to the kernel (no bind, or port 0), "
+      "which draws them by chance.");
   std::map<int, std::size_t> steps;
   for (std::size_t i = 1; i < count; ++i) ++steps[ports[i] - ports[i - 1]];
   const auto most = std::ranges::max_element(steps, {}, [](const auto& one) { return one.second; });
@@ -968,8 +967,8 @@ TEST_F(SpoofedReply, who_reads_the_token_is_refused_for_want_of_the_key) {
           return payload.substr(0, payload.find(' ') + 1) + lie;
         }));
     likely_mistake(
-        "Without --key the token alone decides, and somebody on the path who reads it can forge any "
-        "answer. The client is deceived here: there is nothing by which it could tell.");
+        "Without --key the token alone decides, and somebody on the path who reads it can forge any answer. "
+        "The client is deceived here: there is nothing by which it could tell.");
     peer.send(asked.token + " " + truth, asked.from);
     deceived.expect_exit(0);
     deceived.expect_line({lie});
@@ -998,9 +997,9 @@ TEST_F(SpoofedReply, who_reads_the_token_is_refused_for_want_of_the_key) {
     }
     std::ranges::shuffle(forgeries, random.engine());
     likely_mistake(
-        "With --key an answer is believed only if its tag, all 64 digits, is the one that the key makes "
-        "of the token, the question and the answer that came. Anybody on the path knows everything but "
-        "the key.");
+        "With --key an answer is believed only if its tag, all 64 digits, is the one that the key makes of "
+        "the token, the question and the answer that came. Anybody on the path knows everything but the "
+        "key.");
     for (const Forgery& one : forgeries) {
       step("forged by somebody who reads the token: " + one.what);
       send_quietly(peer, one.bytes, asker);
@@ -1009,9 +1008,8 @@ TEST_F(SpoofedReply, who_reads_the_token_is_refused_for_want_of_the_key) {
     (void)program.process().wait(Clock::now() + patience);
     expect_no_lie(program, lie);
     likely_mistake(
-        "The true answer was refused. Its tag is HMAC-SHA256, with the key of --key, of the token, a "
-        "space, the question's length in bytes, a space, the question, and the answer without its token "
-        "and tag.");
+        "The true answer was refused. Its tag is HMAC-SHA256, with the key of --key, of the token, a space, "
+        "the question's length in bytes, a space, the question, and the answer without its token and tag.");
     expect_truth(program);
   }
   step("and now with the program's own server");
@@ -1037,9 +1035,9 @@ TEST_F(SpoofedReply, keyed_answer_belongs_to_its_question_and_its_token) {
   const Request second = await_request(peer);
   step("somebody on the path has kept the first answer, and puts the second token before it");
   likely_mistake(
-      "The tag was made for an earlier answer, and is as good as ever for that one. If it covers the "
-      "token, it is good for one answer only; the one to compare with is made of the token that was sent "
-      "this time.");
+      "The tag was made for an earlier answer, and is as good as ever for that one. If it covers the token, "
+      "it is good for one answer only; the one to compare with is made of the token that was sent this "
+      "time.");
   peer.send(second.token + " " + tag_of(key, first.token, question, first_truth) + " " + first_truth,
             second.from);
   answer(second, question, "second " + truth);
@@ -1048,8 +1046,8 @@ TEST_F(SpoofedReply, keyed_answer_belongs_to_its_question_and_its_token) {
   const Request third = await_request(peer);
   step("somebody on the path changes the question on its way, and the server answers what it was asked");
   likely_mistake(
-      "The answer is the server's own, tag and all, but to another question: somebody on the path has "
-      "changed it. The tag covers the question, so compare with the tag of the question that was asked.");
+      "The answer is the server's own, tag and all, but to another question: somebody on the path has changed "
+      "it. The tag covers the question, so compare with the tag of the question that was asked.");
   answer(third, other_question, lie);
   answer(third, "", lie);
   answer(third, question, "third " + truth);

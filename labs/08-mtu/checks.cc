@@ -151,14 +151,14 @@ class Mtu : public Check {
     const std::string errors = program.process().standard_error();
     if (errors.find("too long") != errors.npos) {
       likely_mistake(
-          "EMSGSIZE, \"Message too long\", is no failure for this program, whichever call returns it: "
-          "it is the answer. The kernel has learnt that the probe is too large for the path, and what "
-          "would fit. Ask it for the MTU again, and go on with that.");
+          "EMSGSIZE, \"Message too long\", is no failure for this program, whichever call returns it: it is "
+          "the answer. The kernel has learnt that the probe is too large for the path, and what would fit. "
+          "Ask it for the MTU again, and go on with that.");
     } else if (errors.find("refused") != errors.npos) {
       likely_mistake(
-          "When nobody uses the port, the other host's kernel says so (ICMP \"port unreachable\"), and "
-          "your program hears of it as ECONNREFUSED. For other programs that is a failure. For this one "
-          "it is good news: the probe was there.");
+          "When nobody uses the port, the other host's kernel says so (ICMP \"port unreachable\"), and your "
+          "program hears of it as ECONNREFUSED. For other programs that is a failure. For this one it is good "
+          "news: the probe was there.");
     }
   }
 
@@ -267,8 +267,8 @@ class Mtu : public Check {
     constexpr std::size_t enough = 32;
     step(fmt::format("on the first cable: at most {} different sizes", enough));
     likely_mistake(
-        "The value is right, but it took very many probes. Each size that is tried can rule out half of "
-        "those that are left.");
+        "The value is right, but it took very many probes. Each size that is tried can rule out half of those "
+        "that are left.");
     const auto sizes = packet_sizes(wire.frames(probes_of(client)));
     const std::size_t different = std::set(sizes.begin(), sizes.end()).size();
     expect(different <= enough, fmt::format("at most {} different sizes", enough),
@@ -312,13 +312,12 @@ TEST_F(Mtu, without_routers_it_is_the_mtu_of_the_cable) {
   const Chain path = chain({mtu});
   Program& program = start(path.client, path.server.at(0));
   likely_mistake(
-      "Between neighbours the path MTU is the MTU of their cable. The kernel knows it once the socket "
-      "is connected. It counts the whole IP packet: 20 bytes of IP header, 8 of UDP header, and the "
-      "data.");
+      "Between neighbours the path MTU is the MTU of their cable. The kernel knows it once the socket is "
+      "connected. It counts the whole IP packet: 20 bytes of IP header, 8 of UDP header, and the data.");
   expect_path_mtu(program, mtu);
   likely_mistake(
-      "Being told is not knowing: one packet of exactly this size has to arrive. It is as large as the "
-      "IP header, the UDP header and the data together, so the data is 28 bytes shorter.");
+      "Being told is not knowing: one packet of exactly this size has to arrive. It is as large as the IP "
+      "header, the UDP header and the data together, so the data is 28 bytes shorter.");
   expect_probes(*path.cables.front(), program, {mtu});
 }
 
@@ -330,10 +329,10 @@ TEST_F(Mtu, narrowest_link_counts_wherever_it_is) {
   while (narrowings(mtus).size() < 3 || narrowest() == 4) std::ranges::shuffle(mtus, random.engine());
   const Chain path = chain(mtus);
   likely_mistake(
-      "The path MTU is that of the narrowest link, wherever that is. The kernel knows only the first "
-      "link at the start. A router whose next link is too narrow says so (ICMP \"fragmentation "
-      "needed\") and names its MTU; but behind it there may be another one, narrower still. Only a "
-      "probe that arrives ends the search.");
+      "The path MTU is that of the narrowest link, wherever that is. The kernel knows only the first link at "
+      "the start. A router whose next link is too narrow says so (ICMP \"fragmentation needed\") and names "
+      "its MTU; but behind it there may be another one, narrower still. Only a probe that arrives ends the "
+      "search.");
   std::vector<const Host*> targets(path.routers.begin(), path.routers.end());
   targets.push_back(&path.server);
   for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -350,16 +349,15 @@ TEST_F(Mtu, each_narrowing_costs_one_probe) {
   Segment& wire = *path.cables.front();
   Program& program = start(path.client, path.server.at(0));
   likely_mistake(
-      "Each router whose next link is narrower says what that link takes. So no size needs to be "
-      "guessed: the first probe has the size that the kernel knows, and each further one the size that "
-      "was just reported. Four narrowings cost five probes, and every new size has all its tries before "
-      "it.");
+      "Each router whose next link is narrower says what that link takes. So no size needs to be guessed: the "
+      "first probe has the size that the kernel knows, and each further one the size that was just reported. "
+      "Four narrowings cost five probes, and every new size has all its tries before it.");
   expect_path_mtu(program, mtus.back());
   expect_probes(wire, program, narrowings(mtus));
   likely_mistake(
-      "News of a probe is there as soon as the router's message is. A program that first lets its time "
-      "run out, and looks then, is right but slow: wait for the message, and for the end of the time "
-      "only if none comes.");
+      "News of a probe is there as soon as the router's message is. A program that first lets its time run "
+      "out, and looks then, is right but slow: wait for the message, and for the end of the time only if none "
+      "comes.");
   step("each probe follows at once on the report before it");
   const auto probes = wire.frames(probes_of(path.client));
   const auto reports = wire.frames(too_big);
@@ -377,16 +375,16 @@ TEST_F(Mtu, value_follows_a_link_that_changes_between_runs) {
   const Segment& wire = *path.cables.front();
   const Address target = path.server.at(0);
   likely_mistake(
-      "The value is not that of the narrowest link, which is the second: only a probe that arrives ends "
-      "the search.");
+      "The value is not that of the narrowest link, which is the second: only a probe that arrives ends the "
+      "search.");
   expect_path_mtu(start(path.client, target), mtus[0]);
 
   step(fmt::format("the link behind r1 now takes {} bytes", mtus[1]));
   path.routers[0]->mtu("eth1", mtus[1]);
   likely_mistake(
-      "The kernel remembers for ten minutes what was true for this destination, and meanwhile the path "
-      "may have changed. What is remembered is where to begin, no more: it is right when a probe of "
-      "that size has arrived.");
+      "The kernel remembers for ten minutes what was true for this destination, and meanwhile the path may "
+      "have changed. What is remembered is where to begin, no more: it is right when a probe of that size has "
+      "arrived.");
   std::size_t before = wire.count(probes_of(path.client));
   Program& second = start(path.client, target);
   expect_path_mtu(second, mtus[1]);
@@ -409,16 +407,16 @@ TEST_F(Mtu, remembered_value_must_be_confirmed) {
   const Chain path = chain(mtus);
   const Segment& wire = *path.cables.front();
   likely_mistake(
-      "The value is not that of the narrower second link: what the kernel knows at the start is only "
-      "the first one.");
+      "The value is not that of the narrower second link: what the kernel knows at the start is only the "
+      "first one.");
   expect_path_mtu(start(path.client, path.server.at(0)), mtus[1]);
   step("the cable to the server is cut");
   path.cables.back()->rule(cut());
   const std::size_t before = wire.count(probes_of(path.client));
   Program& second = start(path.client, path.server.at(0));
   likely_mistake(
-      "The kernel still remembers the path MTU of the run before. But nobody is there any more: a value "
-      "that no probe has confirmed is not to be printed as if it were true.");
+      "The kernel still remembers the path MTU of the run before. But nobody is there any more: a value that "
+      "no probe has confirmed is not to be printed as if it were true.");
   expect_failure(second);
   step(fmt::format("on the first cable: probes of {} bytes, the size that the kernel remembers", mtus[1]));
   auto sizes = packet_sizes(wire.frames(probes_of(path.client)));
@@ -430,9 +428,9 @@ TEST_F(Mtu, remembered_value_must_be_confirmed) {
 TEST_F(Mtu, loopback_has_an_mtu_too) {
   Host& alone = net.host("alone");
   likely_mistake(
-      "A packet to this machine itself may be as large as IPv4 allows: 65,535 bytes, as its length "
-      "field has 16 bits, of which 65,507 are data. (The interface says 65536.) Is some number or "
-      "buffer in your program too small for that, or too large?");
+      "A packet to this machine itself may be as large as IPv4 allows: 65,535 bytes, as its length field has "
+      "16 bits, of which 65,507 are data. (The interface says 65536.) Is some number or buffer in your "
+      "program too small for that, or too large?");
   expect_path_mtu(start(alone, Address::numeric("127.0.0.1", 0)), 65535);
   const unsigned mtu = random_mtu(20001, 60001);
   step(fmt::format("the owner of the machine sets the loopback's MTU to {}", mtu));
@@ -487,9 +485,9 @@ TEST_F(Mtu, message_too_long_is_no_failure) {
   const std::vector<unsigned> mtus = falling_mtus(2);
   const Chain path = chain(mtus);
   likely_mistake(
-      "EMSGSIZE, \"Message too long\", is no failure here, whichever call returns it: it is the answer. "
-      "send returns it when the kernel knows already that the packet is too large, and also when a "
-      "router's report came since the last call. Ask the kernel for the MTU again, and go on with that.");
+      "EMSGSIZE, \"Message too long\", is no failure here, whichever call returns it: it is the answer. send "
+      "returns it when the kernel knows already that the packet is too large, and also when a router's report "
+      "came since the last call. Ask the kernel for the MTU again, and go on with that.");
   Program& program = start(path.client, path.server.at(0), {},
                            {.watched = {Call::send}, .faults = {fail_with(Call::send, EMSGSIZE)}});
   expect_path_mtu(program, mtus.back());
@@ -506,10 +504,9 @@ TEST_F(Mtu, report_that_makes_no_sense_does_no_harm) {
         claim_next_mtu(too_big, static_cast<std::uint16_t>(mtus[0] + 2 * random.number(50, 3000)), 1));
     Program& program = start(path.client, path.server.at(0));
     likely_mistake(
-        "A router (or somebody who plays one) reported that its next link takes more than the probe "
-        "had. That cannot be why it refused the probe, and the kernel does not believe it either: the "
-        "MTU that it knows is as before. Such a report is no news. The right one comes with the next "
-        "try.");
+        "A router (or somebody who plays one) reported that its next link takes more than the probe had. That "
+        "cannot be why it refused the probe, and the kernel does not believe it either: the MTU that it knows "
+        "is as before. Such a report is no news. The right one comes with the next try.");
     expect_path_mtu(program, mtus.back());
   }
   step("the client's kernel forgets; now every report says that");
@@ -518,8 +515,8 @@ TEST_F(Mtu, report_that_makes_no_sense_does_no_harm) {
   const std::size_t before = wire.count(probes_of(path.client));
   Program& program = start(path.client, path.server.at(0));
   likely_mistake(
-      "Every report says something impossible, and the program sends the same probe again each time, "
-      "without end. Three tries of one size are enough, whatever is heard of them.");
+      "Every report says something impossible, and the program sends the same probe again each time, without "
+      "end. Three tries of one size are enough, whatever is heard of them.");
   step("on the first cable: no more than three probes");
   const bool too_many = story().wait(Clock::now() + patience, [&](auto until) {
     return wire.wait_for(probes_of(path.client), before + tries + 1, until);
@@ -541,8 +538,8 @@ TEST_F(Mtu, what_is_lost_is_probed_again) {
   path.cables.back()->rule(drop_first(port_unreachable, 2));  // and the answers to two that arrived
   Program& program = start(path.client, path.server.at(0));
   likely_mistake(
-      "A probe can be lost like any packet, and so can the news of it. Silence says nothing about "
-      "sizes. After 0.3 s of it the same size is tried again, up to three times.");
+      "A probe can be lost like any packet, and so can the news of it. Silence says nothing about sizes. "
+      "After 0.3 s of it the same size is tried again, up to three times.");
   expect_path_mtu(program, mtus.back());
   const auto probes = wire.frames(probes_of(path.client));
   const std::vector<std::size_t> wanted = {mtus[0], mtus[0], mtus[0], mtus[1], mtus[2], mtus[2], mtus[2]};
@@ -560,8 +557,8 @@ TEST_F(Mtu, silent_host_is_given_up_after_three_tries) {
   Program& program = start(path.client, path.server.at(0));
   likely_mistake(
       "A host that says nothing is not asked for ever. Three probes of one size, each with 0.3 s to be "
-      "answered, and then the program reports that no answer came, and exits with status 1. A report "
-      "that has been read, from the socket or from its error queue, is no news a second time.");
+      "answered, and then the program reports that no answer came, and exits with status 1. A report that has "
+      "been read, from the socket or from its error queue, is no news a second time.");
   expect_failure(program);
   program.expect_error({path.server.at(0).host()});
   expect_probes(wire, program, {mtus[0], mtus[1], mtus[1], mtus[1]});
@@ -586,9 +583,9 @@ TEST_F(Mtu, interruptions_do_not_change_the_wait) {
   Program& program =
       start(path.client, path.server.at(0), {}, {.watched = {Call::wait}, .faults = late_interruptions()});
   likely_mistake(
-      "A call that a signal interrupts (EINTR) has heard nothing, and its time is not over: go on "
-      "waiting for what is left of it. Who takes the interruption for silence tries again too early; "
-      "who waits for the whole time again, too late.");
+      "A call that a signal interrupts (EINTR) has heard nothing, and its time is not over: go on waiting for "
+      "what is left of it. Who takes the interruption for silence tries again too early; who waits for the "
+      "whole time again, too late.");
   expect_failure(program);
   const auto probes = await_frames(wire, probes_of(path.client), tries, "probe");
   const auto waits = {probes[1].time - probes[0].time, probes[2].time - probes[1].time,
@@ -611,8 +608,8 @@ TEST_F(Mtu, unreachable_host_is_told_from_a_silent_one) {
       Address::numeric(fmt::format("10.251.{}.{}", random.number(1, 250), random.number(1, 250)), port);
 
   likely_mistake(
-      "There is no route to the host, so connect (or send) fails at once. Say so, with the address and "
-      "the reason, and exit with status 1.");
+      "There is no route to the host, so connect (or send) fails at once. Say so, with the address and the "
+      "reason, and exit with status 1.");
   Program& lonely = start(client, nowhere);
   expect_unreachable(lonely, nowhere);
 
@@ -631,10 +628,10 @@ TEST_F(Mtu, unreachable_host_is_told_from_a_silent_one) {
     const std::size_t before = wire.count(probes_of(client));
     Program& program = start(client, nowhere);
     likely_mistake(
-        "The router said at once that the host cannot be reached, but the program did not hear it, or "
-        "went on trying. The kernel tells a UDP socket of such errors only if it asked for them "
-        "(IP_RECVERR). Unlike a refused port this is no proof that the probe arrived, and unlike "
-        "silence it is certain: report it, with the reason, and exit with status 1.");
+        "The router said at once that the host cannot be reached, but the program did not hear it, or went on "
+        "trying. The kernel tells a UDP socket of such errors only if it asked for them (IP_RECVERR). Unlike "
+        "a refused port this is no proof that the probe arrived, and unlike silence it is certain: report it, "
+        "with the reason, and exit with status 1.");
     expect_unreachable(program, nowhere);
     expect_probes(wire, program, {1500}, before);
   }
@@ -651,9 +648,9 @@ TEST_F(Mtu, search_finds_the_mtu_behind_a_black_hole) {
   wire.rule(drop(too_big));
   Program& program = start(path.client, path.server.at(0), {"--search"});
   likely_mistake(
-      "In a black hole packets that are too large vanish, and nobody says why. So the sizes themselves "
-      "have to be tried: one that arrives fits, and one that does not in three tries is too large. The "
-      "result is the largest that fits, not the one after it.");
+      "In a black hole packets that are too large vanish, and nobody says why. So the sizes themselves have "
+      "to be tried: one that arrives fits, and one that does not in three tries is too large. The result is "
+      "the largest that fits, not the one after it.");
   expect_path_mtu(program, mtus.back(), search_limit);
   expect_few_sizes(wire, path.client);
   expect_unfragmented(wire, path.client);
@@ -669,10 +666,9 @@ TEST_F(Mtu, lost_probe_is_not_taken_for_a_large_one) {
   path.cables.back()->rule(duplicate(port_unreachable, 3, 5ms));
   Program& program = start(path.client, path.server.at(0), {"--search"});
   likely_mistake(
-      "Two of three probes get lost here, whatever their size, and each answer comes several times. A "
-      "size is too large only when three tries of it have been silent. And an answer counts for the "
-      "probe it answers: one that comes once more, while the next size is being tried, says nothing "
-      "about that one.");
+      "Two of three probes get lost here, whatever their size, and each answer comes several times. A size is "
+      "too large only when three tries of it have been silent. And an answer counts for the probe it answers: "
+      "one that comes once more, while the next size is being tried, says nothing about that one.");
   expect_path_mtu(program, mtus.back(), search_limit);
   expect_few_sizes(wire, path.client);
 }
@@ -689,10 +685,10 @@ TEST_F(Mtu, search_believes_neither_reports_nor_memory) {
                    mtus[2]));
   path.routers[0]->mtu("eth1", mtus[0]);
   likely_mistake(
-      "The kernel remembers a smaller path MTU than there is now, and with IP_PMTUDISC_DO it sends "
-      "nothing larger. A search has to pass over what is remembered: that is what IP_PMTUDISC_PROBE is "
-      "for. And the routers' reports, which may be false, are not to be believed either: only what "
-      "arrives, or does not, counts.");
+      "The kernel remembers a smaller path MTU than there is now, and with IP_PMTUDISC_DO it sends nothing "
+      "larger. A search has to pass over what is remembered: that is what IP_PMTUDISC_PROBE is for. And the "
+      "routers' reports, which may be false, are not to be believed either: only what arrives, or does not, "
+      "counts.");
   path.cables.front()->rule(claim_next_mtu(too_big, static_cast<std::uint16_t>(mtus[1])));
   Program& program = start(path.client, path.server.at(0), {"--search"});
   expect_path_mtu(program, mtus[0], search_limit);
@@ -706,9 +702,9 @@ TEST_F(Mtu, ipv6_path_has_its_mtu_too) {
   const Segment& wire = *path.cables.front();
   Program& program = start(path.client, target);
   likely_mistake(
-      "IPv6 has the same in other words: ICMPv6 \"packet too big\", a header of 40 bytes in place of "
-      "20, and socket options with names and a level of their own (IPPROTO_IPV6, IPV6_MTU_DISCOVER, "
-      "IPV6_MTU, IPV6_RECVERR).");
+      "IPv6 has the same in other words: ICMPv6 \"packet too big\", a header of 40 bytes in place of 20, and "
+      "socket options with names and a level of their own (IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_MTU, "
+      "IPV6_RECVERR).");
   expect_path_mtu(program, mtus.back());
   expect_probes(wire, program, narrowings(mtus));
 }

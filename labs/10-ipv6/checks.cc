@@ -174,15 +174,15 @@ class Ipv6Lab : public Check {
 
   static constexpr const char* how_addresses_are_written =
       "An address with its port is written 10.10.0.2:1060 or [fd00::1]:1060: IPv6 in brackets, as its own "
-      "colons could not be told from that before the port. An address that ends too early, or in other "
-      "groups than were sent, was put into a structure or a text buffer that has room for IPv4 alone; or the "
-      "bytes of its groups were taken in the wrong order.";
+      "colons could not be told from that before the port. An address that ends too early, or in other groups "
+      "than were sent, was put into a structure or a text buffer that has room for IPv4 alone; or the bytes "
+      "of its groups were taken in the wrong order.";
 
   static constexpr const char* serves_both =
-      "A server on '' is to serve both families, and in one of them it does not listen, or not at all. "
-      "Either its socket is an IPv4 one (the first address that getaddrinfo has for a passive socket is "
-      "0.0.0.0), or an IPv6 one for IPv6 only. One dual-stack socket will do, or one socket for each family; "
-      "which it is to be is settled before bind.";
+      "A server on '' is to serve both families, and in one of them it does not listen, or not at all. Either "
+      "its socket is an IPv4 one (the first address that getaddrinfo has for a passive socket is 0.0.0.0), or "
+      "an IPv6 one for IPv6 only. One dual-stack socket will do, or one socket for each family; which it is "
+      "to be is settled before bind.";
 
   static constexpr const char* ports_are_in_network_order =
       "The address is right, but the port is not: in the structure it is in network order, and is to be "
@@ -372,8 +372,8 @@ TEST_F(Ipv6, setting_of_the_machine_does_not_matter) {
   server.sysctl("ipv6/bindv6only", "1");
   likely_mistake(
       "Whether an IPv6 socket takes IPv4 as well is a setting of the machine, unless the program says which "
-      "it wants: IPV6_V6ONLY, 0 or 1, before bind. A program that relies on the setting works at home and "
-      "not elsewhere.");
+      "it wants: IPV6_V6ONLY, 0 or 1, before bind. A program that relies on the setting works at home and not "
+      "elsewhere.");
   Program& first = start_server(server, "");
   {
     TcpPeer by_v6 = reach(client, server_v6);
@@ -479,8 +479,8 @@ TEST_F(Ipv6, client_takes_numbers_of_every_form) {
   expect_conversation(by_v4, start_client(client, server_v4.host()), server_v4.to_string());
   likely_mistake(
       "HOST is an IPv6 address. Whoever asks getaddrinfo for one family alone does not get it (ai_family); "
-      "the socket has to be of the family that was found; and the address is longer than an IPv4 one, as "
-      "long as ai_addrlen says.");
+      "the socket has to be of the family that was found; and the address is longer than an IPv4 one, as long "
+      "as ai_addrlen says.");
   expect_conversation(by_v6, start_client(client, server_v6.host()), server_v6.to_string());
   likely_mistake(
       "This is the same address as before, written out in full. It is read as it stands, and printed as RFC "
@@ -552,8 +552,8 @@ TEST_F(Ipv6Lab, link_local_address_goes_out_of_its_interface) {
   Segment& right = net.link(client, server);
   likely_mistake(
       "A link-local address is valid on one link only, and exists on every link anew: it goes with its "
-      "interface, behind a %, both when it is read (the scope that getaddrinfo found, sin6_scope_id) and "
-      "when it is printed.");
+      "interface, behind a %, both when it is read (the scope that getaddrinfo found, sin6_scope_id) and when "
+      "it is printed.");
   Program& program = start_server(server, there.host() + "%eth0");
   const auto with_scope = [](const Address& address, const std::string& interface) {
     return fmt::format("[{}%{}]:{}", address.host(), interface, address.port());
@@ -580,8 +580,8 @@ TEST_F(Ipv6, errors_name_the_address_that_was_tried) {
   }
   {
     likely_mistake(
-        "For a name that nobody knows getaddrinfo returns an error (gai_strerror has the words for it) and "
-        "no address. The message names the name, and the client is done at once.");
+        "For a name that nobody knows getaddrinfo returns an error (gai_strerror has the words for it) and no "
+        "address. The message names the name, and the client is done at once.");
     const std::string unknown = "no-such-" + random.words(1) + ".example";
     Program& program = start_client(client, unknown, knowing(name, {server_v4.host()}));
     program.expect_exit(1);
@@ -645,8 +645,8 @@ TEST_F(Ipv6, quick_answer_is_waited_for) {
     Program& program =
         start_client(client, name, knowing(name, {server_v6.host(), server_v4.host()}), {"--happy"});
     likely_mistake(
-        "An attempt that is answered within 250 ms wins, and the other address is left alone: no server is "
-        "to be bothered with connections that nobody wants.");
+        "An attempt that is answered within 250 ms wins, and the other address is left alone: no server is to "
+        "be bothered with connections that nobody wants.");
     TcpPeer peer = by_v6.accept();
     finish_conversation(peer, program, server_v6.to_string());
     step("on the cable: no attempt over IPv4");
@@ -687,8 +687,8 @@ TEST_F(Ipv6, slow_attempt_goes_on_beside_the_next) {
   Program& program =
       start_client(client, name, knowing(name, {server_v6.host(), server_v4.host()}), {"--happy"});
   likely_mistake(
-      "The IPv4 attempt begins after 250 ms of silence, but it does not take the first one's place: "
-      "whichever is answered first is used, be it the older.");
+      "The IPv4 attempt begins after 250 ms of silence, but it does not take the first one's place: whichever "
+      "is answered first is used, be it the older.");
   const auto begin = await_frames(wire, syn.from(client).to(server_v6), 1, "SYN over IPv6").front().time;
   if (!wire.wait_for(syn.from(client).to(server_v4), 1, begin + 1s) &&
       machine_delay(begin, program) > 200ms) {
@@ -740,8 +740,8 @@ TEST_F(Ipv6, flow_label_is_on_every_packet) {
   constexpr const char* about_labels =
       "The flow label that was asked for does not get into the packets. It is in network order, like ports "
       "and addresses; the kernel wants it to be registered (IPV6_FLOWLABEL_MGR), given with the address "
-      "(sin6_flowinfo), and the socket be told to send it (IPV6_FLOWINFO_SEND), all before connect. "
-      "Otherwise it makes up labels of its own.";
+      "(sin6_flowinfo), and the socket be told to send it (IPV6_FLOWINFO_SEND), all before connect. Otherwise "
+      "it makes up labels of its own.";
   likely_mistake(about_labels);
   TcpListener listener(story(), server, server_v6);
   Program& program = start_client(client, server_v6.host(), {}, {"--flow-label", std::to_string(label)});

@@ -339,9 +339,8 @@ TEST_F(PacketAnalysis, connections_are_listed_by_their_two_ends) {
   const auto truth = Truth::of(capture);
   likely_mistake(
       "A connection is known by both addresses and both ports, the same in either direction; its client is "
-      "who sent the SYN without ACK. "
-      "Segments of several connections stand in any order in a file. Addresses and ports are in network byte "
-      "order.");
+      "who sent the SYN without ACK. Segments of several connections stand in any order in a file. Addresses "
+      "and ports are in network byte order.");
   expect_connections(analyse(capture), truth);
 }
 
@@ -357,8 +356,8 @@ TEST_F(PacketAnalysis, handshake_is_timed) {
   const auto truth = Truth::of(capture);
   likely_mistake(
       "The round trip of the handshake is the time from the client's SYN to its ACK of the server's SYN: "
-      "three segments, two of them the client's. "
-      "A time in the file is seconds and a fraction, whose unit the magic number tells.");
+      "three segments, two of them the client's. A time in the file is seconds and a fraction, whose unit the "
+      "magic number tells.");
   const Report report = analyse(capture);
   expect_connections(report, truth);
   expect_handshake(report, 0, truth[0]);
@@ -431,8 +430,8 @@ TEST_F(PacketAnalysis, bytes_are_counted_each_way) {
   const auto truth = Truth::of(capture);
   likely_mistake(
       "The length of the data is what is left of the IP packet's total length without the IP header and "
-      "without the TCP header, whose length its upper four bits at byte 12 tell. "
-      "SYN and FIN take a sequence number each, and are no bytes.");
+      "without the TCP header, whose length its upper four bits at byte 12 tell. SYN and FIN take a sequence "
+      "number each, and are no bytes.");
   const Report report = analyse(capture);
   expect_connections(report, truth);
   expect_bytes(report, truth);
@@ -453,10 +452,10 @@ TEST_F(PacketAnalysis, segments_are_shown_with_relative_numbers) {
   const Capture capture = as_sent(frames());
   const auto truth = Truth::of(capture);
   likely_mistake(
-      "A relative number is the difference to the initial sequence number of the side that it counts for: "
-      "the sequence number to that of the sender, the acknowledgment to that of the other side. "
-      "So a SYN is 0, the first byte 1, and 19 bytes from 1 on are acknowledged with 20. The number after "
-      "\"segment\" is the packet's place in the file, packets that are not TCP included.");
+      "A relative number is the difference to the initial sequence number of the side that it counts for: the "
+      "sequence number to that of the sender, the acknowledgment to that of the other side. So a SYN is 0, "
+      "the first byte 1, and 19 bytes from 1 on are acknowledged with 20. The number after \"segment\" is the "
+      "packet's place in the file, packets that are not TCP included.");
   const Report report = analyse(capture, {"--segments"});
   expect_connections(report, truth);
   expect_segments(report, 0, truth[0], numbers);
@@ -514,9 +513,9 @@ TEST_F(PacketAnalysis, lost_segments_that_are_sent_again_are_counted) {
   require(truth.at(0).client.retransmissions >= 2 && truth[0].server.retransmissions >= 1,
           "the kernels did not send again what was lost");
   likely_mistake(
-      "The cable lost some segments, and they were sent again: a segment that carries a sequence number "
-      "which an earlier one of the same side carried is a retransmission. "
-      "Segments without data, SYN or FIN carry nothing and are none, whichever number they show.");
+      "The cable lost some segments, and they were sent again: a segment that carries a sequence number which "
+      "an earlier one of the same side carried is a retransmission. Segments without data, SYN or FIN carry "
+      "nothing and are none, whichever number they show.");
   const Report report = analyse(capture, {"--segments"});
   expect_connections(report, truth);
   expect_retransmissions(report, truth);
@@ -611,8 +610,7 @@ TEST_F(PacketAnalysis, parts_sent_again_count_once) {
   likely_mistake(
       "What is sent again need not be cut as it was before: a segment may carry old bytes and new ones, or "
       "parts of two others. It is a retransmission if any of it is old, and only what is new in it adds to "
-      "the bytes. "
-      "A list of the sequence numbers at which segments began is not enough.");
+      "the bytes. A list of the sequence numbers at which segments began is not enough.");
   const Report report = analyse(capture);
   expect_connections(report, truth);
   expect_retransmissions(report, truth);
@@ -691,8 +689,8 @@ TEST_F(PacketAnalysis, closed_half_closed_and_open_are_told_apart) {
     const Report report = analyse(capture);
     expect_connections(report, truth);
     likely_mistake(
-        "A FIN ends one direction. When only one side has sent its FIN the connection is half closed, by "
-        "that side; when none has, it is open.");
+        "A FIN ends one direction. When only one side has sent its FIN the connection is half closed, by that "
+        "side; when none has, it is open.");
     for (std::size_t i = 0; i < truth.size(); ++i) expect_end(report, i, truth[i].end());
     likely_mistake("What the other side sends after a FIN counts like everything before.");
     expect_bytes(report, truth);
@@ -814,9 +812,9 @@ TEST_F(PacketAnalysis, ports_used_again_make_another_connection) {
   third.pause(60s).client(SYN).server(RST | ACK);
   const auto truth = Truth::of(capture);
   likely_mistake(
-      "The same two ports are used for one connection after the other. A SYN without ACK that does not "
-      "repeat the SYN of the connection before, with the same sequence number, begins another one; a SYN "
-      "that does repeat it was sent again.");
+      "The same two ports are used for one connection after the other. A SYN without ACK that does not repeat "
+      "the SYN of the connection before, with the same sequence number, begins another one; a SYN that does "
+      "repeat it was sent again.");
   const Report report = analyse(capture);
   expect_connections(report, truth);
   expect_bytes(report, truth);
@@ -848,8 +846,8 @@ TEST_F(PacketAnalysis, capture_may_begin_in_the_middle) {
     expect_value(report, i, "client", "mss", or_dash(truth[i].client.mss));
   }
   likely_mistake(
-      "Without a SYN the first number of a side that the file tells, be it a sequence number of its own or "
-      "an acknowledgment of the other side's, counts as 1.");
+      "Without a SYN the first number of a side that the file tells, be it a sequence number of its own or an "
+      "acknowledgment of the other side's, counts as 1.");
   for (std::size_t i = 0; i < truth.size(); ++i) expect_segments(report, i, truth[i], numbers);
   expect_bytes(report, truth);
 }
@@ -871,8 +869,8 @@ TEST_F(PacketAnalysis, padding_of_short_frames_is_no_data) {
     one.bytes.insert(one.bytes.end(), more.begin(), more.end());
   }
   likely_mistake(
-      "An Ethernet frame has at least 60 bytes, and shorter ones are filled up. Where the packet ends is "
-      "told by the total length in its IP header, not by the length of the frame.");
+      "An Ethernet frame has at least 60 bytes, and shorter ones are filled up. Where the packet ends is told "
+      "by the total length in its IP header, not by the length of the frame.");
   const Report report = analyse(capture, {"--segments"});
   expect_connections(report, truth);
   expect_bytes(report, truth);
@@ -902,8 +900,8 @@ TEST_F(PacketAnalysis, vlan_tags_and_ip_options_are_stepped_over) {
   expect_connections(report, truth);
   expect_bytes(report, truth);
   likely_mistake(
-      "An IP header need not have 20 bytes: the lower four bits of its first byte are its length, in units "
-      "of 4 bytes, and options may follow the addresses.");
+      "An IP header need not have 20 bytes: the lower four bits of its first byte are its length, in units of "
+      "4 bytes, and options may follow the addresses.");
   report = analyse(with_options);
   expect_connections(report, truth);
   expect_bytes(report, truth);
@@ -923,8 +921,8 @@ TEST_F(PacketAnalysis, snapped_packets_count_whole) {
   const Capture capture = as_sent(frames());
   const auto truth = Truth::of(capture);
   likely_mistake(
-      "Whoever captured kept only the beginning of each packet (its \"snap length\"). How much data a "
-      "segment carried is told by its headers, not by what is left of it in the file.");
+      "Whoever captured kept only the beginning of each packet (its \"snap length\"). How much data a segment "
+      "carried is told by its headers, not by what is left of it in the file.");
   Report report = analyse(pcap(capture, {.snap = 96}));
   expect_connections(report, truth);
   expect_bytes(report, truth);
@@ -979,9 +977,9 @@ TEST_F(PacketAnalysis, other_packets_are_passed_over) {
   for (const Bytes& one : others) capture.push_back({one, real.back().time});
   const auto truth = Truth::of(real);
   likely_mistake(
-      "Not every packet is TCP over IPv4, and not every one is whole. Look at the EtherType, the version, "
-      "the protocol, the fragment offset, and at each length before you believe what comes after; what does "
-      "not fit is passed over.");
+      "Not every packet is TCP over IPv4, and not every one is whole. Look at the EtherType, the version, the "
+      "protocol, the fragment offset, and at each length before you believe what comes after; what does not "
+      "fit is passed over.");
   const Report report = analyse(capture);
   expect_connections(report, truth);
   expect_bytes(report, truth);
