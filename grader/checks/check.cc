@@ -67,8 +67,9 @@ Check::Check()
     : random(check_settings().seed, testing::UnitTest::GetInstance()->current_test_info()->name()) {
   story_.verdict().check = testing::UnitTest::GetInstance()->current_test_info()->name();
   story_.verdict().seed = check_settings().seed;
-  story_.set_cast(
-      {.condition = [this] { return conditions(); }, .all_ended = [this] { return all_ended(); }});
+  story_.set_cast({.condition = [this] { return conditions(); },
+                   .all_ended = [this] { return all_ended(); },
+                   .held_up = [this] { return held_up(); }});
   running = this;
 }
 
@@ -106,6 +107,10 @@ std::string Check::conditions() const {
 bool Check::all_ended() const {
   return !programs_.empty() &&
          std::ranges::all_of(programs_, [](const Program& one) { return one.process().exit().has_value(); });
+}
+
+bool Check::held_up() const {
+  return std::ranges::any_of(programs_, [](const Program& one) { return one.process().held_up(); });
 }
 
 Program& Check::run(const Host& host, std::vector<std::string> arguments, Circumstances how) {

@@ -22,24 +22,26 @@ namespace wirelab {
 
 /// How a check wants a program to be run.
 struct Circumstances {
-  std::optional<std::string> input;   ///< all of standard input; without it standard input stays open for `type`
-  std::vector<Call> watched;          ///< the system calls that faults will strike
-  std::vector<Fault> faults = {};     ///< armed before the program starts, for calls that it may make only once
+  std::optional<std::string>
+      input;                       ///< all of standard input; without it standard input stays open for `type`
+  std::vector<Call> watched;       ///< the system calls that faults will strike
+  std::vector<Fault> faults = {};  ///< armed before the program starts, for calls that it may make only once
   Limits limits;
   bool raw_sockets = false;
-  bool without_ipv6 = false;          ///< as on a kernel that knows no IPv6: its sockets cannot be had
-  bool bare = false;                  ///< nothing of the machine's files is there but the program itself
-  std::map<std::string, std::string> files;  ///< what the program can read besides, by absolute path; `/etc/hosts`
-                                             ///< gives hosts names
+  bool without_ipv6 = false;  ///< as on a kernel that knows no IPv6: its sockets cannot be had
+  bool bare = false;          ///< nothing of the machine's files is there but the program itself
+  std::map<std::string, std::string> files;  ///< what the program can read besides, by absolute path;
+                                             ///< `/etc/hosts` gives hosts names
 };
 
 /// The fixture of every check, and the entrance to `grader/checks/`.
 ///
-/// Theory of operation. `run_checks_main` (runner.hh) warms up once, then forks one process for each check. That
-/// process enters a private world, builds the network that the check asks for, runs the one GoogleTest test, and
-/// writes one verdict to its parent; a check that crashes or hangs is the parent's to report, as inconclusive. In a
-/// test body every act and expectation goes through the Story, and the first expectation that is not met ends the test
-/// by an exception. What the grader's own layers throw (std::exception) is its own trouble: inconclusive.
+/// Theory of operation. `run_checks_main` (runner.hh) warms up once, then forks one process for each check.
+/// That process enters a private world, builds the network that the check asks for, runs the one GoogleTest
+/// test, and writes one verdict to its parent; a check that crashes or hangs is the parent's to report, as
+/// inconclusive. In a test body every act and expectation goes through the Story, and the first expectation
+/// that is not met ends the test by an exception. What the grader's own layers throw (std::exception) is its
+/// own trouble: inconclusive.
 ///
 ///     TEST_F(TcpEcho, bytes_come_back_unchanged) {
 ///       Program& server = run(server_host, {"server", "10.3.0.2"});
@@ -56,9 +58,9 @@ class Check : public testing::Test {
   /// The check that is running in this process, for the runner; null before and after.
   static Check* current();
 
-  /// Stops the programs, collects frames and outputs into the verdict, and writes the evidence that is wanted. Once,
-  /// when the test body has ended one way or the other: TearDown does it after a body that ran to its end, the runner
-  /// after an exception.
+  /// Stops the programs, collects frames and outputs into the verdict, and writes the evidence that is
+  /// wanted. Once, when the test body has ended one way or the other: TearDown does it after a body that ran
+  /// to its end, the runner after an exception.
   Verdict conclude();
 
   /// The verdict that TearDown has come to; empty until then.
@@ -94,22 +96,25 @@ class Check : public testing::Test {
 
   /// Waits until that many frames that match have entered the cable; `what` names them: "request".
   std::vector<CapturedFrame> await_frames(const Segment& segment, const Match& match, std::size_t count,
-                                          const std::string& what, std::chrono::nanoseconds within = patience);
+                                          const std::string& what,
+                                          std::chrono::nanoseconds within = patience);
 
   /// Nothing that matches enters the cable for this long.
   void expect_no_frame(const Segment& segment, const Match& match, std::chrono::nanoseconds time,
                        const std::string& what);
 
-  /// The gaps between these frames, by the cable's clock, are the ones wanted. No gap may be shorter (by more than a
-  /// twentieth and 2 ms, for clocks that count whole milliseconds); none may be longer than half as much again and
-  /// 40 ms. Where the machine was busy enough to explain what is wrong, the check cannot judge.
-  void expect_gaps(const std::vector<CapturedFrame>& frames, const std::vector<std::chrono::milliseconds>& wanted,
-                   const Program& sender);
-
-  /// A time lies between these. Where it would but for `delay`, which was not the program's doing, the check cannot
+  /// The gaps between these frames, by the cable's clock, are the ones wanted. No gap may be shorter (by more
+  /// than a twentieth and 2 ms, for clocks that count whole milliseconds); none may be longer than half as
+  /// much again and 40 ms. Where the machine was busy enough to explain what is wrong, the check cannot
   /// judge.
-  void expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds least, std::chrono::nanoseconds most,
-                   std::chrono::nanoseconds delay, const std::string& expected, const std::string& actual);
+  void expect_gaps(const std::vector<CapturedFrame>& frames,
+                   const std::vector<std::chrono::milliseconds>& wanted, const Program& sender);
+
+  /// A time lies between these. Where it would but for `delay`, which was not the program's doing, the check
+  /// cannot judge.
+  void expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds least,
+                   std::chrono::nanoseconds most, std::chrono::nanoseconds delay, const std::string& expected,
+                   const std::string& actual);
 
   /// How much of what happened since then may be late because the machine had other things to do.
   [[nodiscard]] std::chrono::nanoseconds machine_delay(Clock::time_point since, const Program& program) const;
@@ -120,12 +125,13 @@ class Check : public testing::Test {
  private:
   [[nodiscard]] std::string conditions() const;
   [[nodiscard]] bool all_ended() const;
+  [[nodiscard]] bool held_up() const;
   void forbid_overflow();
   Descriptor open_connection(const Host& from, const Address& to);
 
   Story story_;
   Lateness lateness_;
-  std::deque<Program> programs_;  // references to them are handed out
+  std::deque<Program> programs_;              // references to them are handed out
   std::map<std::string, std::string> given_;  // files that programs could read, by name, for the evidence
 };
 

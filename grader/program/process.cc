@@ -120,6 +120,19 @@ std::chrono::nanoseconds Process::starved() const {
   return std::chrono::nanoseconds(sum);
 }
 
+bool Process::held_up() const {
+  namespace fs = std::filesystem;
+  std::error_code gone;
+  for (fs::directory_iterator task("/proc/" + std::to_string(pid()) + "/task", gone), end;
+       !gone && task != end; task.increment(gone)) {
+    std::string line;
+    std::getline(std::ifstream(task->path() / "stat"), line);
+    const auto after_name = line.rfind(") ");  // "123 (name) S 99 ...", and the name may hold anything
+    if (after_name != std::string::npos && line.compare(after_name + 2, 1, "D") == 0) return true;
+  }
+  return false;
+}
+
 std::vector<HeldSocket> Process::sockets() const { return sockets_of(pid()); }
 
 }  // namespace wirelab

@@ -398,8 +398,8 @@ class ByHand {
     if ((is.flags & tcp_flag::syn) != 0 && !program_first_) {
       program_first_ = is.sequence;
       program_port_ = is.source.port();
-      std::ranges::copy(is.source_mac, program_mac_.begin());
-      std::ranges::copy(is.destination_mac, server_mac_.begin());
+      program_mac_ = Tins::HWAddress<6>(is.source_mac.data());
+      server_mac_ = Tins::HWAddress<6>(is.destination_mac.data());
     }
     if (!program_first_ || (is.flags & (tcp_flag::syn | tcp_flag::rst)) != 0) return;
     if (opened_ && (is.flags & tcp_flag::ack) != 0) note_acknowledgment(is);
