@@ -1,0 +1,3 @@
+// What the deck slides/04-udp-echo.md claims, and a program can show.
+
+#include <gmock/gmock.h>

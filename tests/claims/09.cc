@@ -1,0 +1,3 @@
+// What the deck slides/09-raw-icmp.md claims, and a program can show.
+
+#include <gmock/gmock.h>
