@@ -271,10 +271,8 @@ Verdict Check::conclude() {
   collect_frames(verdict, net, story_);
   verdict.seconds = story_.seconds_since_start(Clock::now());
   const CheckSettings& settings = check_settings();
-  if (!settings.evidence.empty() && (settings.keep_passed || verdict.outcome != Outcome::passed)) {
-    write_evidence(settings.evidence / verdict.check, verdict, net);
-    for (const auto& [name, bytes] : given_) write_file(settings.evidence / verdict.check / name, bytes);
-  }
+  if (!settings.evidence.empty() && (settings.keep_passed || verdict.outcome != Outcome::passed))
+    write_evidence(settings.evidence / verdict.check, verdict, net, given_);
   return std::move(verdict);
 }
 

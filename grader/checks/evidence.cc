@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "common/error.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace {
@@ -35,13 +34,6 @@ FrameRecord to_record(const CapturedFrame& one, const Segment& segment, const St
 /// Ended by a signal that a check sends: not the program's doing.
 bool is_wanted(const Exit& exit) {
   return exit.reason == Exit::Reason::signalled && (exit.signal == SIGTERM || exit.signal == SIGKILL);
-}
-
-void write_text(const std::filesystem::path& file, const std::string& text) {
-  std::ofstream out(file, std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) throw_errno("write", file.string());
 }
 
 }  // namespace
@@ -79,20 +71,26 @@ void collect_frames(Verdict& verdict, const Network& net, const Story& story) {
   verdict.frames = std::move(all);
 }
 
-void write_evidence(const std::filesystem::path& folder, Verdict& verdict, const Network& net) {
-  std::filesystem::create_directories(folder);
+void write_evidence(const std::filesystem::path& folder, Verdict& verdict, const Network& net,
+                    const std::map<std::string, std::string>& given) {
+  std::filesystem::create_directories(folder.parent_path());
+  const TemporaryFolder work(folder.parent_path());
   verdict.evidence = folder.string();
   for (const Segment& segment : net.segments()) {
     const std::string name = net.segments().size() == 1 ? "wire.pcap" : "wire-" + segment.name() + ".pcap";
-    write_pcap(folder / name, segment.frames());
+    write_pcap(work.path() / name, segment.frames());
   }
   for (std::size_t i = 0; i < verdict.programs.size(); ++i) {
     const ProgramRecord& one = verdict.programs[i];
     const std::string stem = fmt::format("{}-{}", i + 1, one.host);
-    write_text(folder / (stem + ".stdout"), one.output);
-    write_text(folder / (stem + ".stderr"), one.errors);
+    write_file(work.path() / (stem + ".stdout"), one.output);
+    write_file(work.path() / (stem + ".stderr"), one.errors);
   }
-  write_text(folder / "verdict.json", nlohmann::json(verdict).dump(1) + "\n");
+  for (const auto& [name, bytes] : given) write_file(work.path() / name, bytes);
+  write_file(work.path() / "verdict.json", nlohmann::json(verdict).dump(1) + "\n");
+  std::filesystem::permissions(work.path(), std::filesystem::perms(0755));
+  std::filesystem::remove_all(folder);
+  std::filesystem::rename(work.path(), folder);
 }
 
 }  // namespace wirelab

@@ -2,6 +2,8 @@
 
 #include <deque>
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "grader/checks/program.hh"
 #include "grader/checks/story.hh"
@@ -16,8 +18,10 @@ void explain_end(Verdict& verdict, const std::deque<Program>& programs);
 /// Puts the frames of every cable into the verdict, by time: the first and the last few hundred.
 void collect_frames(Verdict& verdict, const Network& net, const Story& story);
 
-/// Writes `wire.pcap` (`wire-NAME.pcap` where there are several cables), `verdict.json` and each program's
-/// output into a folder, which is made. Throws std::system_error or std::runtime_error naming the file.
-void write_evidence(const std::filesystem::path& folder, Verdict& verdict, const Network& net);
+/// Writes `wire.pcap` (`wire-NAME.pcap` where there are several cables), `verdict.json`, each program's
+/// output and the files that programs were given (name, bytes) into a folder, all at once: where anything
+/// fails, what was there before stays. Throws std::system_error or std::runtime_error naming the file.
+void write_evidence(const std::filesystem::path& folder, Verdict& verdict, const Network& net,
+                    const std::map<std::string, std::string>& given);
 
 }  // namespace wirelab
