@@ -154,6 +154,17 @@ TEST_F(Command, missing_program_is_an_error_that_names_it) {
               testing::ThrowsMessage<std::system_error>("find ./nosuch: No such file or directory"));
 }
 
+TEST_F(Command, missing_script_is_an_error_that_names_it) {
+  std::vector<std::string> command = {"python3", "nosuch.py"};
+  EXPECT_THAT([&] { binds_for_command(command); },
+              testing::ThrowsMessage<std::system_error>("find nosuch.py: No such file or directory"));
+  for (std::vector<std::string> no_script : {std::vector<std::string>{"sleep", "0.5"},
+                                             {"python3", "-m", "no.module"},
+                                             {"env", "FOLDER=/nosuch", "true"}}) {
+    EXPECT_NO_THROW(binds_for_command(no_script)) << no_script[0];
+  }
+}
+
 TEST_F(Command, file_that_the_program_could_not_read_is_an_error_that_names_it) {
   const fs::path script = write("main.py", "", 0600);
   std::vector<std::string> command = {"python3", script};

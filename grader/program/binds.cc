@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -168,6 +169,15 @@ bool names_file(const std::string& argument) {
   return !argument.empty() && fs::is_regular_file(argument, error);
 }
 
+/// The first word after an interpreter, where it can only be a script: `python3 my_echo.py`, not `python3 -m
+/// echo`.
+bool must_be_file(const std::string& word) {
+  if (word.empty() || word[0] == '-' || word.find_first_of(" =:,") != std::string::npos) return false;
+  const std::string ending = fs::path(word).extension();
+  return word.find('/') != std::string::npos ||
+         (ending.size() > 1 && std::isalpha(static_cast<unsigned char>(ending[1])));
+}
+
 }  // namespace
 
 std::vector<Bind> binds_for_command(std::vector<std::string>& command) {
@@ -175,6 +185,8 @@ std::vector<Bind> binds_for_command(std::vector<std::string>& command) {
   const fs::path program = find_program(command.at(0));
   const bool from_path = command[0].find('/') == std::string::npos;
   const std::vector<std::string> interpreter = interpreter_of(program);
+  if (from_path && command.size() > 1 && must_be_file(command[1]))
+    must(access(command[1].c_str(), F_OK), "find", command[1]);
   const bool runs_a_file = std::any_of(command.begin() + 1, command.end(), names_file);
 
   // A program that stands alone is shown alone: beside it may lie what its author must not see, such as a
