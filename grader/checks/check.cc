@@ -39,8 +39,9 @@ std::string count_of(std::size_t count, const std::string& what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-/// From the host that the calling thread visits. Not yet connected: the handshake goes on in the background. The error of an attempt that failed at once is
-/// lost on purpose: SO_ERROR, or the next call on the socket, tells it again.
+/// From the host that the calling thread visits. Not yet connected: the handshake goes on in the background.
+/// The error of an attempt that failed at once is lost on purpose: SO_ERROR, or the next call on the socket,
+/// tells it again.
 Descriptor begin_connection(const Address& to) {
   Descriptor fd(must(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
   if (::connect(fd.get(), to.data(), *to.size()) != 0 && errno != EINPROGRESS && errno != ECONNREFUSED) {
@@ -163,8 +164,7 @@ std::vector<TcpPeer> Check::connect_many(const Host& from, const Address& to, st
   std::vector<TcpPeer> peers;
   peers.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    peers.emplace_back(story_, fmt::format("{}, connection {}", from.name(), i + 1),
-                       open_connection(to));
+    peers.emplace_back(story_, fmt::format("{}, connection {}", from.name(), i + 1), open_connection(to));
   }
   return peers;
 }

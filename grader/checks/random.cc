@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, 24> vocabulary = {
     "island", "jasper", "kelp",  "lantern", "maple", "north",  "opal",   "pine",
     "quill",  "river",  "stone", "tide",    "umber", "violet", "willow", "zephyr"};
 
-/// The next number of a generator that takes a nanosecond: many megabytes are drawn. Sebastiano Vigna's splitmix64,
-/// https://prng.di.unimi.it/splitmix64.c.
+/// The next number of a generator that takes a nanosecond: many megabytes are drawn. Sebastiano Vigna's
+/// splitmix64, https://prng.di.unimi.it/splitmix64.c.
 std::uint64_t splitmix(std::uint64_t& state) {
   std::uint64_t mixed = state += 0x9e3779b97f4a7c15;
   mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;

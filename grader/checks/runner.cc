@@ -88,12 +88,12 @@ Verdict judge(const Test& test) {
   }
 }
 
-/// How a check's process tells its verdict: a letter, which is all that the schedule needs to know, and the line
-/// that is handed on as it is. Some verdicts hold hundreds of frames, and nobody need read them here.
+/// How a check's process tells its verdict: a letter, which is all that the schedule needs to know, and the
+/// line that is handed on as it is. Some verdicts hold hundreds of frames, and nobody need read them here.
 constexpr char passed = 'p', failed = 'f', undecided = 'i', worth_retrying = 'r';
 
 std::string message_of(const Verdict& verdict) {
-  const char letter = verdict.worth_retrying                    ? worth_retrying
+  const char letter = verdict.worth_retrying               ? worth_retrying
                       : verdict.outcome == Outcome::passed ? passed
                       : verdict.outcome == Outcome::failed ? failed
                                                            : undecided;
@@ -138,9 +138,9 @@ std::string message_from(const Running& one) {
   kill(one.pid, SIGKILL);
   waitpid(one.pid, &status, 0);
   const bool late = Clock::now() >= one.deadline;
-  return message_of(
-      inconclusive(one.test, late ? "the check itself did not come to an end"
-                                  : "the check itself broke down: " + std::string(strsignal(WTERMSIG(status)))));
+  return message_of(inconclusive(
+      one.test, late ? "the check itself did not come to an end"
+                     : "the check itself broke down: " + std::string(strsignal(WTERMSIG(status)))));
 }
 
 /// Every chosen test, several at once, those that want to be alone at the end.

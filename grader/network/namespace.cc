@@ -47,9 +47,10 @@ bool map_from_outside(pid_t pid) {
   }
 }
 
-/// Whoever asks the kernel for the UDP sockets of a host (sock_diag(7)) has it walk a table that all namespaces
-/// share, of tens of thousands of lists: a millisecond each time. Since Linux 6.2 a namespace made from this one
-/// gets a small table of its own; older kernels are slow, that is all. See ip-sysctl, udp_child_hash_entries.
+/// Whoever asks the kernel for the UDP sockets of a host (sock_diag(7)) has it walk a table that all
+/// namespaces share, of tens of thousands of lists: a millisecond each time. Since Linux 6.2 a namespace made
+/// from this one gets a small table of its own; older kernels are slow, that is all. See ip-sysctl,
+/// udp_child_hash_entries.
 void give_children_own_socket_tables() {
   const Descriptor fd(open("/proc/sys/net/ipv4/udp_child_hash_entries", O_WRONLY | O_CLOEXEC));
   [[maybe_unused]] const ssize_t refused = fd ? write(fd.get(), "128", 3) : 0;

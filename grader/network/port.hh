@@ -40,8 +40,9 @@ class Port {
 
  private:
   Descriptor fd_;
-  std::size_t longest_;             ///< bytes of a frame
-  std::unique_ptr<std::byte[]> buffers_;  ///< `batch` frames side by side; memory that none has touched costs nothing
+  std::size_t longest_;  ///< bytes of a frame
+  std::unique_ptr<std::byte[]>
+      buffers_;  ///< `batch` frames side by side; memory that none has touched costs nothing
   mutable unsigned overflowed_ = 0;
 };
 

@@ -78,7 +78,8 @@ std::string Process::standard_error() const {
 
 std::size_t Process::printed() const {
   std::size_t bytes = 0;
-  state_->supervisor.with_outputs([&](const Output& output, const Output&) { bytes = output.bytes().size(); });
+  state_->supervisor.with_outputs(
+      [&](const Output& output, const Output&) { bytes = output.bytes().size(); });
   return bytes;
 }
 
