@@ -106,7 +106,11 @@ std::string Address::to_string() const {
 }
 
 bool operator==(const Address& a, const Address& b) {
-  return a.family() == b.family() && a.port() == b.port() && a.host() == b.host();
+  if (a.family() != b.family() || a.port() != b.port()) return false;
+  if (a.family() == AF_INET) return as_v4(a.data()).sin_addr.s_addr == as_v4(b.data()).sin_addr.s_addr;
+  if (a.family() != AF_INET6) return true;
+  const sockaddr_in6 &one = as_v6(a.data()), &other = as_v6(b.data());
+  return IN6_ARE_ADDR_EQUAL(&one.sin6_addr, &other.sin6_addr) && one.sin6_scope_id == other.sin6_scope_id;
 }
 
 Address local_address(int fd) {

@@ -3,6 +3,7 @@
 
 #include "grader/network/network.hh"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -13,6 +14,7 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "common/error.hh"
@@ -490,6 +492,45 @@ TEST(Frames, flow_label_is_read_from_the_ipv6_header) {
   bytes += {0, 0, 59, 64};                               // no payload, no next header, hop limit
   bytes += std::string(32, '\x20');
   EXPECT_EQ(decode(std::as_bytes(std::span(bytes))).flow_label, 0xabcdeu);
+}
+
+TEST_F(TwoHosts, nothing_crosses_a_network_that_was_stopped) {
+  send("before");
+  EXPECT_EQ(at.receive(), "before");
+  net.stop();
+  send("after");
+  EXPECT_EQ(at.receive(100ms), std::nullopt);
+  EXPECT_EQ(wire.count(udp), 1u);
+}
+
+TEST_F(TwoHosts, each_host_has_a_small_table_of_udp_sockets_of_its_own) {
+  const auto inside = client.visit();
+  std::ifstream told("/proc/sys/net/ipv4/udp_hash_entries");
+  if (!told) GTEST_SKIP() << "this kernel has one table for the whole machine";
+  int entries = 0;
+  told >> entries;
+  EXPECT_EQ(entries, 128);  // negative for a table that is shared: ip-sysctl
+}
+
+TEST(Addresses, are_equal_when_family_host_and_port_are) {
+  const Address v4 = Address::numeric("10.5.0.1", 1060), v6 = Address::numeric("fd00::1", 1060);
+  EXPECT_EQ(v4, Address::numeric("10.5.0.1", 1060));
+  EXPECT_FALSE(v4 == Address::numeric("10.5.0.2", 1060));
+  EXPECT_FALSE(v4 == v4.with_port(1061));
+  EXPECT_EQ(v6, Address::numeric("fd00:0::0:1", 1060));
+  EXPECT_FALSE(v6 == Address::numeric("fd00::2", 1060));
+  EXPECT_FALSE(v6 == Address::numeric("::ffff:10.5.0.1", 1060));
+  EXPECT_FALSE(v4 == Address::numeric("::ffff:10.5.0.1", 1060));
+  sockaddr_in6 scoped{};
+  scoped.sin6_family = AF_INET6;
+  inet_pton(AF_INET6, "fe80::1", &scoped.sin6_addr);
+  scoped.sin6_scope_id = 2;
+  const Address on_two(reinterpret_cast<const sockaddr*>(&scoped), sizeof scoped);
+  scoped.sin6_scope_id = 3;
+  const Address on_three(reinterpret_cast<const sockaddr*>(&scoped), sizeof scoped);
+  EXPECT_EQ(on_two, on_two);
+  EXPECT_FALSE(on_two == on_three);
+  EXPECT_EQ(Address(), Address());
 }
 
 TEST(Frames, what_cannot_be_decoded_is_other_and_never_throws) {

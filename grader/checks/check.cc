@@ -39,10 +39,10 @@ std::string count_of(std::size_t count, const std::string& what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-/// Not yet connected: the handshake goes on in the background. The error of an attempt that failed at once is
-/// lost on purpose: SO_ERROR, or the next call on the socket, tells it again.
-Descriptor begin_connection(const Host& from, const Address& to) {
-  const auto inside = from.visit();
+/// From the host that the calling thread visits. Not yet connected: the handshake goes on in the background.
+/// The error of an attempt that failed at once is lost on purpose: SO_ERROR, or the next call on the socket,
+/// tells it again.
+Descriptor begin_connection(const Address& to) {
   Descriptor fd(must(socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
   if (::connect(fd.get(), to.data(), *to.size()) != 0 && errno != EINPROGRESS && errno != ECONNREFUSED) {
     throw_errno("connect", to.to_string());
@@ -140,8 +140,8 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
   return programs_.emplace_back(story_, host, shown, Process::start(host, std::move(launch)));
 }
 
-Descriptor Check::open_connection(const Host& from, const Address& to) {
-  Descriptor fd = begin_connection(from, to);
+Descriptor Check::open_connection(const Address& to) {
+  Descriptor fd = begin_connection(to);
   const auto error = outcome_of_connection(fd.get(), patience);
   if (!error)
     story_.fail("a connection to " + to.to_string(), fmt::format("no answer within {} s", patience.count()));
@@ -154,24 +154,27 @@ Descriptor Check::open_connection(const Host& from, const Address& to) {
 
 TcpPeer Check::connect(const Host& from, const Address& to) {
   story_.step(fmt::format("{}: connect to {}", from.name(), to.to_string()));
-  return {story_, from.name(), open_connection(from, to)};
+  const auto inside = from.visit();
+  return {story_, from.name(), open_connection(to)};
 }
 
 std::vector<TcpPeer> Check::connect_many(const Host& from, const Address& to, std::size_t count) {
   story_.step(fmt::format("{}: connect {} times to {}", from.name(), count, to.to_string()));
+  const auto inside = from.visit();  // once, not for each
   std::vector<TcpPeer> peers;
+  peers.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    peers.emplace_back(story_, fmt::format("{}, connection {}", from.name(), i + 1),
-                       open_connection(from, to));
+    peers.emplace_back(story_, fmt::format("{}, connection {}", from.name(), i + 1), open_connection(to));
   }
   return peers;
 }
 
 void Check::expect_refusal(const Host& from, const Address& to) {
   story_.step(fmt::format("{}: connections to {} are refused", from.name(), to.to_string()));
+  const auto inside = from.visit();
   for (const auto deadline = Clock::now() + patience; Clock::now() < deadline;
        std::this_thread::sleep_for(5ms)) {
-    const Descriptor fd = begin_connection(from, to);
+    const Descriptor fd = begin_connection(to);
     if (outcome_of_connection(fd.get(), patience).value_or(0) == ECONNREFUSED) return;
   }
   story_.fail("nobody listens on " + to.to_string() + " any more",
@@ -266,6 +269,7 @@ void Check::expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds 
 Verdict Check::conclude() {
   Verdict& verdict = story_.verdict();
   if (verdict.outcome == Outcome::failed) explain_end(verdict, programs_);
+  net.stop();  // what programs that are killed leave to their kernel to say is no part of the story
   for (const Program& program : programs_) verdict.programs.push_back(program.record());
   for (Program& program : programs_) program.process().kill();
   collect_frames(verdict, net, story_);

@@ -127,7 +127,7 @@ class Check : public testing::Test {
   [[nodiscard]] bool all_ended() const;
   [[nodiscard]] bool held_up() const;
   void forbid_overflow();
-  Descriptor open_connection(const Host& from, const Address& to);
+  Descriptor open_connection(const Address& to);
 
   Story story_;
   Lateness lateness_;

@@ -117,22 +117,24 @@ void TcpPeer::expect_receive(std::string_view bytes) {
 void TcpPeer::expect_echo(std::string_view bytes, std::size_t sent) {
   step(fmt::format("send {} and at the same time expect the same back", describe(bytes.substr(sent))));
   auto deadline = Clock::now() + patience;
-  std::string got;
-  while (got.size() < bytes.size()) {
+  std::size_t back = 0;
+  std::string piece;  // one at a time: many megabytes need not be kept
+  const auto fail = [&](Came how) { fail_receive(bytes, std::string(bytes.substr(0, back)) + piece, how); };
+  while (back < bytes.size()) {
     const short events = static_cast<short>(POLLIN | (sent < bytes.size() ? POLLOUT : 0));
-    if (!wait_until(story_, fd_.get(), events, deadline)) fail_receive(bytes, got, Came::nothing);
+    piece.clear();
+    if (!wait_until(story_, fd_.get(), events, deadline)) fail(Came::nothing);
     if (sent < bytes.size()) {
       const ssize_t count =
           ::send(fd_.get(), bytes.data() + sent, bytes.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (count > 0) sent += static_cast<std::size_t>(count);
-      if (count < 0 && means_gone(errno)) fail_receive(bytes, got, Came::reset);
+      if (count < 0 && means_gone(errno)) fail(Came::reset);
     }
-    const std::size_t before = got.size();
-    const Came came = receive_some(got, bytes.size() - got.size(), Clock::now());
-    if (came == Came::end || came == Came::reset) fail_receive(bytes, got, came);
-    if (bytes.substr(before, got.size() - before) != std::string_view(got).substr(before))
-      fail_receive(bytes, got, Came::bytes);
-    if (got.size() > before) deadline = Clock::now() + patience;
+    const Came came = receive_some(piece, bytes.size() - back, Clock::now());
+    if (came == Came::end || came == Came::reset) fail(came);
+    if (bytes.substr(back, piece.size()) != piece) fail(Came::bytes);
+    if (!piece.empty()) deadline = Clock::now() + patience;
+    back += piece.size();
   }
 }
 

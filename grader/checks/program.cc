@@ -140,7 +140,7 @@ void Program::expect_running() {
 void Program::expect_output(std::string_view bytes) {
   step(fmt::format("it prints {} on standard output, and nothing else", describe(bytes)));
   const auto deadline = Clock::now() + patience;
-  while (process_.standard_output().size() < bytes.size() && !process_.exit() && Clock::now() < deadline) {
+  while (process_.printed() < bytes.size() && !process_.exit() && Clock::now() < deadline) {
     std::this_thread::sleep_for(look_again);
   }
   if (process_.exit()) (void)process_.wait(deadline);  // what it printed last is read as well

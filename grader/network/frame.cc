@@ -1,6 +1,7 @@
 #include "grader/network/frame.hh"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <tins/tins.h>
 
 #include <algorithm>
@@ -8,7 +9,19 @@
 namespace wirelab {
 namespace {
 
-Address with_port(const std::string& host, std::uint16_t port) { return Address::numeric(host, port); }
+Address address_of(const Tins::IPv4Address& ip) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = ip;  // both in network byte order
+  return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
+}
+
+Address address_of(const Tins::IPv6Address& ip) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  std::ranges::copy(ip, address.sin6_addr.s6_addr);
+  return {reinterpret_cast<const sockaddr*>(&address), sizeof address};
+}
 
 void read_options(const Tins::TCP& tcp, Headers& into) {
   if (const auto* option = tcp.search_option(Tins::TCP::MSS); option && option->data_size() == 2) {
@@ -144,8 +157,8 @@ Headers decode(std::span<const std::byte> frame) {
     if (ethernet.find_pdu<Tins::ARP>() != nullptr) {
       result.protocol = Headers::Protocol::arp;
     } else if (const auto* ip = ethernet.find_pdu<Tins::IP>()) {
-      result.source = with_port(ip->src_addr().to_string(), 0);
-      result.destination = with_port(ip->dst_addr().to_string(), 0);
+      result.source = address_of(ip->src_addr());
+      result.destination = address_of(ip->dst_addr());
       result.ttl = ip->ttl();
       result.dont_fragment = (ip->flags() & Tins::IP::DONT_FRAGMENT) != 0;
       result.fragment = ip->is_fragmented();
@@ -156,8 +169,8 @@ Headers decode(std::span<const std::byte> frame) {
       result.identification = ip->id();
       read_transport(*ip, result);
     } else if (const auto* ip6 = ethernet.find_pdu<Tins::IPv6>()) {
-      result.source = with_port(ip6->src_addr().to_string(), 0);
-      result.destination = with_port(ip6->dst_addr().to_string(), 0);
+      result.source = address_of(ip6->src_addr());
+      result.destination = address_of(ip6->dst_addr());
       result.ttl = ip6->hop_limit();
       result.flow_label = ip6->flow_label();
       read_transport(*ip6, result);

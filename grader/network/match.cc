@@ -18,7 +18,7 @@ Match with_flags(std::uint8_t mask, std::uint8_t wanted) {
 }
 
 bool same_end(const Address& pattern, const Address& actual) {
-  return pattern == (pattern.port() == 0 ? actual.with_port(0) : actual);
+  return pattern.port() == 0 ? pattern == actual.with_port(0) : pattern == actual;
 }
 
 bool is_port_unreachable(const Frame& frame) {

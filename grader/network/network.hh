@@ -62,6 +62,9 @@ class Network {
   Segment& segment(const std::vector<Host*>& hosts, Cable cable);
   Segment& segment(const std::vector<Host*>& hosts) { return segment(hosts, Cable{}); }
 
+  /// From now on nothing crosses any cable, and captures stay as they are.
+  void stop() { courier_.stop(); }
+
   [[nodiscard]] const std::deque<Host>& hosts() const { return hosts_; }
   [[nodiscard]] const std::deque<Segment>& segments() const { return segments_; }
 

@@ -48,7 +48,7 @@ steady_clock::time_point stamp_of(msghdr& message, nanoseconds offset) {
 Port::Port(const std::string& interface, unsigned mtu)
     : fd_(must(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", "AF_PACKET")),
       longest_(mtu + ethernet_header),
-      buffers_(longest_ * batch) {
+      buffers_(std::make_unique_for_overwrite<std::byte[]>(longest_ * batch)) {
   set_option(fd_.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING");
   // Until the kernel's link watch has come by, a new interface's queue throws frames away without a word.
   set_option(fd_.get(), SOL_PACKET, PACKET_QDISC_BYPASS, 1, "PACKET_QDISC_BYPASS");
@@ -68,7 +68,7 @@ void Port::receive(const Receiver& receiver) {
   std::array<iovec, batch> parts;
   std::array<std::array<std::byte, CMSG_SPACE(sizeof(timespec))>, batch> stamps;
   for (unsigned i = 0; i < batch; ++i) {
-    parts[i] = {buffers_.data() + i * longest_, longest_};
+    parts[i] = {buffers_.get() + i * longest_, longest_};
     messages[i].msg_hdr.msg_iov = &parts[i];
     messages[i].msg_hdr.msg_iovlen = 1;
     messages[i].msg_hdr.msg_control = stamps[i].data();

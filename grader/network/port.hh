@@ -3,9 +3,9 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "common/descriptor.hh"
 
@@ -40,8 +40,9 @@ class Port {
 
  private:
   Descriptor fd_;
-  std::size_t longest_;             ///< bytes of a frame
-  std::vector<std::byte> buffers_;  ///< `batch` frames side by side
+  std::size_t longest_;  ///< bytes of a frame
+  std::unique_ptr<std::byte[]>
+      buffers_;  ///< `batch` frames side by side; memory that none has touched costs nothing
   mutable unsigned overflowed_ = 0;
 };
 

@@ -63,17 +63,17 @@ std::vector<CapturedFrame> Segment::frames(const Match& match) const {
 
 std::size_t Segment::count(const Match& match) const {
   const std::lock_guard lock(courier_.mutex_);
-  return count_locked(match);
-}
-
-std::size_t Segment::count_locked(const Match& match) const {
   return static_cast<std::size_t>(
       std::ranges::count_if(captured_, [&](const CapturedFrame& c) { return match(c.frame); }));
 }
 
 bool Segment::wait_for(const Match& match, std::size_t count, Clock::time_point deadline) const {
   std::unique_lock lock(courier_.mutex_);
-  return courier_.changed_.wait_until(lock, deadline, [&] { return count_locked(match) >= count; });
+  std::size_t looked_at = 0, found = 0;  // of each frame the match is asked once, however often we wake up
+  return courier_.changed_.wait_until(lock, deadline, [&] {
+    for (; looked_at < captured_.size(); ++looked_at) found += match(captured_[looked_at].frame) ? 1 : 0;
+    return found >= count;
+  });
 }
 
 unsigned Segment::overflowed() const {

@@ -69,7 +69,6 @@ class Segment {
   void frame_entered(std::size_t from, std::span<const std::byte> bytes, Clock::time_point time);
   [[nodiscard]] std::optional<Fate> decide(const Frame& frame);
   void deliver(std::size_t from, std::span<const std::byte> bytes, CapturedFrame& record);
-  [[nodiscard]] std::size_t count_locked(const Match& match) const;
 
   std::string name_;
   Courier& courier_;

@@ -76,6 +76,13 @@ std::string Process::standard_error() const {
   return copy;
 }
 
+std::size_t Process::printed() const {
+  std::size_t bytes = 0;
+  state_->supervisor.with_outputs(
+      [&](const Output& output, const Output&) { bytes = output.bytes().size(); });
+  return bytes;
+}
+
 std::vector<Line> Process::lines() const {
   std::vector<Line> copy;
   state_->supervisor.with_outputs([&](const Output& output, const Output&) { copy = output.lines(); });

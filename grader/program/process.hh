@@ -61,6 +61,7 @@ class Process {
   /// All bytes so far.
   [[nodiscard]] std::string standard_output() const;
   [[nodiscard]] std::string standard_error() const;
+  [[nodiscard]] std::size_t printed() const;  ///< bytes on standard output so far
 
   /// All complete lines of standard output so far, with their times (a last line without newline counts once
   /// the program has closed its output).

@@ -42,8 +42,8 @@ inline constexpr std::uint32_t any_state = ~0u;
 inline constexpr std::uint32_t listen_state = 1u << 10;  // TCP_LISTEN
 
 /// The TCP (SOCK_STREAM) or UDP (SOCK_DGRAM) sockets inside a host, both families, in any of these states.
-/// Who wants listeners alone should say so: for the others the kernel walks the table of all connections of
-/// the machine.
+/// Who wants TCP listeners alone should say so: for the others the kernel walks the table of all connections
+/// of the machine.
 std::vector<BoundSocket> sockets_in(const Host& host, int type, std::uint32_t states = any_state);
 std::vector<BoundSocket> sockets_in(const NetworkNamespace& network, int type,
                                     std::uint32_t states = any_state);
