@@ -208,14 +208,14 @@ TEST_F(TcpEcho, client_loses_nothing_to_short_calls_and_interruptions) {
 TEST_F(TcpEchoBulk, slow_reader_gets_every_byte) {
   Program& program = start_server();
   TcpPeer peer = connect_client();
-  const std::string bytes = random.bytes(8 * MiB);
+  const std::string bytes = random.bytes(16 * MiB);
 
   likely_mistake(
       "The server reads on while the client takes nothing, and keeps all of it in memory: one client that "
       "never reads could fill the machine. While bytes wait to go back, do not read more; then TCP makes the "
       "client wait.");
   const std::size_t ahead = peer.send_until_stuck(bytes);
-  expect(ahead < 4 * MiB, "the server stops reading while nobody takes its answers",
+  expect(ahead < 8 * MiB, "the server stops reading while nobody takes its answers",
          fmt::format("it took {} KiB without getting rid of one byte", ahead / KiB));
   program.expect_running();
   likely_mistake(
@@ -345,8 +345,8 @@ TEST_F(TcpEcho, failing_accept_does_not_end_the_server) {
 
 TEST_F(TcpEchoBulk, client_reads_while_it_writes) {
   TcpListener listener(story(), server, port);
-  const std::string bytes = random.bytes(2 * MiB);  // twice what all buffers on the way hold
-  Program& program = start_client({}, {.input = bytes, .limits = {.output = 4 * MiB}});
+  const std::string bytes = random.bytes(4 * MiB);  // more than the kernels' buffers on the way can grow to hold
+  Program& program = start_client({}, {.input = bytes, .limits = {.output = 8 * MiB}});
   TcpPeer peer = listener.accept();
   likely_mistake(
       "The client sends everything before it reads anything. The server answers meanwhile; when both sides' "
