@@ -172,11 +172,20 @@ struct StepResult {
   std::string log;  ///< safe to print
 };
 
+/// A system header that was upgraded since the build is the grader's own trouble. Clang says so of no line of
+/// the student's: his own #error begins with the name of his file.
+void must_fit_prelude(const std::string& log) {
+  if (log.starts_with("fatal error: file '") && says_any(log, {"since the precompiled header"}))
+    throw std::runtime_error(
+        "compile: the system's headers have changed since wirelab was built; run ./wirelab again");
+}
+
 /// What came of compiling one file or of linking; `stem` names the log and the status in the output folder.
 StepResult step_result(const fs::path& out, const std::string& stem, const std::string& what) {
   const std::string status_text = read_if_there(out / (stem + ".status"));
   const std::string raw = read_if_there(out / (stem + ".log"));
   const int status = status_text.empty() ? -1 : std::atoi(status_text.c_str());
+  must_fit_prelude(raw);
   StepResult result{status == 0, printable(raw, most_diagnostics)};
   const std::string explanation = status > 0 ? explain_status(status, raw) : std::string();
   // A crashed compiler fills a screen with its own stack, which helps nobody who is learning.
