@@ -63,9 +63,10 @@ void Netlink::create_veth(const std::string& near_name, const std::string& far_n
   rtnl_link_set_ns_fd(far, there.fd());
   const Raw mac(nl_addr_build(AF_LLC, far_mac.data(), far_mac.size()));
   rtnl_link_set_addr(far, mac.get());
-  // Without a number of queues the kernel makes one for each processor, and then takes all but one away again. For
-  // that it waits, twice, until every processor has come by (synchronize_net), and so long nobody on the machine
-  // can touch an interface or an address: many checks that began at once held each other up for ten seconds.
+  // Without a number of queues the kernel makes one for each processor, and then takes all but one away
+  // again. For that it waits, twice, until every processor has come by (synchronize_net), and so long nobody
+  // on the machine can touch an interface or an address: many checks that began at once held each other up
+  // for ten seconds.
   for (rtnl_link* end : {near.get(), far}) {
     rtnl_link_set_num_tx_queues(end, 1);
     rtnl_link_set_num_rx_queues(end, 1);
@@ -131,7 +132,8 @@ void Netlink::wait_until_local(const Address& address) {
     }
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
-  throw KernelBusy("add address " + address.host() + ": the machine's kernel does not make it usable in time");
+  throw KernelBusy("add address " + address.host() +
+                   ": the machine's kernel does not make it usable in time");
 }
 
 void Netlink::treat_as_broadcast(const std::string& interface, const Address& address) {
