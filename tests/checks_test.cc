@@ -17,6 +17,7 @@
 
 #include "grader/checks/compare.hh"
 #include "grader/checks/verdict.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace {
@@ -38,8 +39,8 @@ struct RunOfSample {
   int status = -1;
 };
 
-RunOfSample run_sample(const std::string& options) {
-  const std::string command = sample().string() + " " + options + " -- cat";
+RunOfSample run_sample(const std::string& options, const std::string& program = "cat") {
+  const std::string command = sample().string() + " " + options + " -- " + program;
   RunOfSample result;
   FILE* pipe = popen(command.c_str(), "r");
   std::string output;
@@ -55,21 +56,8 @@ RunOfSample run_sample(const std::string& options) {
   return result;
 }
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "wirelab-checks-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 TEST(Runner, gives_one_verdict_for_each_check_however_it_ends) {
-  const auto [verdicts, status] = run_sample("--only '[!h]*'");  // all but `hangs`
+  const auto [verdicts, status] = run_sample("--only '[!h]*'");  // all but those with a test of their own
   EXPECT_EQ(verdicts.size(), 9u);
   EXPECT_EQ(status, 1);
   EXPECT_EQ(verdicts.at("passes").outcome, Outcome::passed);
@@ -101,6 +89,26 @@ TEST(Runner, runs_again_what_was_inconclusive_because_the_machine_was_busy) {
   EXPECT_EQ(started, 3);
 }
 
+TEST(Runner, a_program_that_the_kernel_held_up_is_not_failed_but_tried_again) {
+  const std::string subject = sample().parent_path() / "subject";
+  const auto verdict_on = [&](const std::string& program) {
+    return run_sample("--only 'has_no_patience*'", subject + " " + program)
+        .verdicts.at("has_no_patience_with_the_program");
+  };
+  const Verdict held_up = verdict_on("be-held-up 1800");  // still, when it is given up
+  EXPECT_EQ(held_up.outcome, Outcome::inconclusive);
+  EXPECT_THAT(held_up.reason, HasSubstr("kernel kept the program waiting"));
+  EXPECT_TRUE(held_up.worth_retrying);
+  EXPECT_EQ(verdict_on("be-held-up 300").outcome, Outcome::passed);
+  EXPECT_EQ(verdict_on("sleep").outcome, Outcome::failed);  // waits of its own accord
+}
+
+TEST(Runner, a_program_is_not_failed_though_the_kernel_let_it_go_at_last) {
+  const std::string subject = sample().parent_path() / "subject";
+  const auto verdicts = run_sample("--only 'has_no_patience*'", subject + " be-held-up 700 1000").verdicts;
+  EXPECT_EQ(verdicts.at("has_no_patience_with_the_program").outcome, Outcome::inconclusive);
+}
+
 TEST(Runner, draws_the_same_for_the_same_seed) {
   const auto drawn = [](const std::string& seed) {
     return run_sample("--only draws --seed " + seed).verdicts.at("draws").step;
@@ -128,7 +136,7 @@ TEST(Runner, nobody_is_waited_for_once_all_programs_have_ended) {
 }
 
 TEST(Runner, evidence_holds_capture_outputs_and_verdict_and_that_of_passed_checks_when_asked) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(fs::temp_directory_path());
   run_sample("--only passes --only draws --evidence " + folder.path().string());
   EXPECT_FALSE(fs::exists(folder.path() / "passes"));
   EXPECT_TRUE(fs::exists(folder.path() / "draws" / "verdict.json"));
@@ -143,7 +151,7 @@ TEST(Runner, evidence_holds_capture_outputs_and_verdict_and_that_of_passed_check
 }
 
 TEST(Runner, evidence_holds_the_files_that_programs_were_given) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(fs::temp_directory_path());
   run_sample("--only gives_the_program_files --keep-passed --evidence " + folder.path().string());
   EXPECT_EQ(fs::file_size(folder.path() / "gives_the_program_files" / "file"), 16u);
 }

@@ -277,22 +277,27 @@ TEST_F(TwoHosts, a_closed_port_answers_with_port_unreachable_every_time) {
   }
 }
 
-TEST_F(TwoHosts, tcp_crosses_with_right_checksums_and_no_giant_segments) {
-  Descriptor listener, one, two;
+/// Both ends of a TCP connection.
+std::pair<Descriptor, Descriptor> connected(const Host& client, const Host& server) {
+  Descriptor listener, one;
   {
     const auto inside = server.visit();
     const Address here = server.at(80);
-    listener.reset(must(socket(AF_INET, SOCK_STREAM, 0), "socket"));
+    listener.reset(must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
     must(bind(listener.get(), here.data(), *here.size()), "bind");
     must(listen(listener.get(), 5), "listen");
   }
   {
     const auto inside = client.visit();
     const Address there = server.at(80);
-    one.reset(must(socket(AF_INET, SOCK_STREAM, 0), "socket"));
+    one.reset(must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
     must(connect(one.get(), there.data(), *there.size()), "connect");
   }
-  two.reset(must(accept(listener.get(), nullptr, nullptr), "accept"));
+  return {std::move(one), Descriptor(must(accept(listener.get(), nullptr, nullptr), "accept"))};
+}
+
+TEST_F(TwoHosts, tcp_crosses_with_right_checksums_and_no_giant_segments) {
+  const auto [one, two] = connected(client, server);
   const std::string text(50000, 'x');
   ASSERT_EQ(::send(one.get(), text.data(), text.size(), 0), 50000);
   std::string got(50000, '\0');
@@ -300,7 +305,45 @@ TEST_F(TwoHosts, tcp_crosses_with_right_checksums_and_no_giant_segments) {
   EXPECT_EQ(got, text);
   EXPECT_EQ(wire.count(syn), 1u);
   EXPECT_EQ(wire.count(syn_ack), 1u);
-  for (const auto& frame : wire.frames(tcp)) EXPECT_LE(frame.length, 1514u) << frame.frame.summary();
+  for (const auto& frame : wire.frames(tcp)) {
+    EXPECT_LE(frame.length, 1514u) << frame.frame.summary();
+    EXPECT_EQ(checksum_trouble(frame.frame.bytes()), "") << frame.frame.summary();
+  }
+}
+
+// One segment in 65,536 has a sum that comes out as zero, and then Linux writes 0xffff, which says the same.
+// This one is made to: from the segment before it follows which two bytes of data do it.
+TEST_F(TwoHosts, a_tcp_checksum_of_zero_is_right_in_both_its_forms) {
+  constexpr std::size_t tcp_at = 14 + 20, checksum_at = tcp_at + 16, data_at = tcp_at + 20;
+  constexpr unsigned modulus = 0xffff;
+  client.sysctl("ipv4/tcp_timestamps", "0");
+  const auto [one, two] = connected(client, server);
+  const Match data([](const Frame& frame) { return frame.headers().payload.size() == 2; });
+  const auto send_word = [&](unsigned value) {
+    const std::array<std::uint8_t, 2> bytes{static_cast<std::uint8_t>(value >> 8),
+                                            static_cast<std::uint8_t>(value)};
+    std::array<std::uint8_t, 2> got{};
+    const std::size_t before = wire.count(data);
+    must(::send(one.get(), bytes.data(), bytes.size(), 0), "send");
+    must(recv(two.get(), got.data(), got.size(), MSG_WAITALL), "recv");
+    EXPECT_TRUE(wire.wait_for(data, before + 1, Clock::now() + patience));
+    const CapturedFrame sent = wire.frames(data).back();
+    return Bytes(sent.frame.bytes().begin(), sent.frame.bytes().end());
+  };
+  const auto word = [](const Bytes& bytes, std::size_t begin) {
+    return std::to_integer<unsigned>(bytes[begin]) << 8 | std::to_integer<unsigned>(bytes[begin + 1]);
+  };
+
+  const Bytes first = send_word(1);
+  const unsigned rest =
+      modulus - word(first, checksum_at) - 1 + 2;  // all but the data; the sequence number grows by 2
+  Bytes frame = send_word((2 * modulus - rest) % modulus);
+  ASSERT_THAT(word(frame, checksum_at), testing::AnyOf(0u, modulus));
+  EXPECT_EQ(checksum_trouble(frame), "");
+  frame[checksum_at] = frame[checksum_at + 1] = ~frame[checksum_at];
+  EXPECT_EQ(checksum_trouble(frame), "");
+  frame[data_at] ^= std::byte{1};
+  EXPECT_NE(checksum_trouble(frame), "");
 }
 
 TEST_F(TwoHosts, a_capture_opens_in_tshark_without_complaint) {

@@ -61,6 +61,13 @@ TEST_F(Sample, draws) {
   expect(false, "a seed", "no seed");
 }
 
+// For `subject be-held-up`.
+TEST_F(Sample, has_no_patience_with_the_program) {
+  Program& program = run(client, {});
+  likely_mistake("not the program's");
+  program.expect_exit(0, 1s);
+}
+
 TEST_F(Sample, hangs) {
   run(client, {});
   step("pid");

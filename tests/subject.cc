@@ -57,6 +57,19 @@ void say(const std::string& what, long result) {
 
 int spin(const Words&) { burn(); }
 
+/// The parent of a vfork(2) stands in state D until the child is gone: as one that waits for a lock of the
+/// kernel. Then it takes its time by itself.
+int be_held_up(const Words& words) {
+  const long ms = std::stol(words.at(0));
+  if (vfork() == 0) {
+    const timespec time{ms / 1000, ms % 1000 * 1'000'000};
+    nanosleep(&time, nullptr);
+    _exit(0);
+  }
+  if (words.size() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(std::stol(words[1])));
+  return 0;
+}
+
 int eat(const Words& words) {
   const std::size_t size = std::stoull(words.at(0)) << 20;
   const int kind = words.size() > 1 && words[1] == "shared" ? MAP_SHARED : MAP_PRIVATE;
@@ -569,6 +582,7 @@ int overflow(const Words&) {
 const std::map<std::string, int (*)(const Words&)> commands = {
     {"overflow", overflow},
     {"spin", spin},
+    {"be-held-up", be_held_up},
     {"eat", eat},
     {"fork-bomb", fork_bomb},
     {"open-files", open_files},

@@ -69,7 +69,7 @@ Check::Check()
   story_.verdict().seed = check_settings().seed;
   story_.set_cast({.condition = [this] { return conditions(); },
                    .all_ended = [this] { return all_ended(); },
-                   .held_up = [this] { return held_up(); }});
+                   .held_up = [this] { return lateness_.held_up_since({}); }});
   running = this;
 }
 
@@ -109,10 +109,6 @@ bool Check::all_ended() const {
          std::ranges::all_of(programs_, [](const Program& one) { return one.process().exit().has_value(); });
 }
 
-bool Check::held_up() const {
-  return std::ranges::any_of(programs_, [](const Program& one) { return one.process().held_up(); });
-}
-
 Program& Check::run(const Host& host, std::vector<std::string> arguments, Circumstances how) {
   const Subject& subject = check_settings().subject;
   Launch launch{.command = subject.command,
@@ -137,7 +133,9 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
   const std::string shown = subject.shown() + " " + join(arguments);
   story_.step(host.name() + ": start `" + shown + "`");
   for (const Fault& fault : launch.faults) story_.step(host.name() + ": " + describe(fault));
-  return programs_.emplace_back(story_, host, shown, Process::start(host, std::move(launch)));
+  Program& program = programs_.emplace_back(story_, host, shown, Process::start(host, std::move(launch)));
+  lateness_.watch_kernel();  // what came before did no program any harm
+  return program;
 }
 
 Descriptor Check::open_connection(const Address& to) {
@@ -228,7 +226,7 @@ std::chrono::nanoseconds Check::machine_delay(Clock::time_point since, const Pro
   const auto late = lateness_.most_since(since);
   // A program that keeps a processor busy by itself waits for one all the time; that is its own doing.
   const bool spins = program.processor_time() > (Clock::now() - since) / 2;
-  return spins ? late : std::max(late, program.process().starved());
+  return (spins ? late : std::max(late, program.process().starved())) + lateness_.held_up_since(since);
 }
 
 void Check::expect_gaps(const std::vector<CapturedFrame>& frames,

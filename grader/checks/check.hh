@@ -125,7 +125,6 @@ class Check : public testing::Test {
  private:
   [[nodiscard]] std::string conditions() const;
   [[nodiscard]] bool all_ended() const;
-  [[nodiscard]] bool held_up() const;
   void forbid_overflow();
   Descriptor open_connection(const Address& to);
 

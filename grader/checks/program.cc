@@ -7,12 +7,11 @@
 #include <cctype>
 #include <csignal>
 #include <ctime>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "grader/checks/compare.hh"
 #include "grader/program/sockets.hh"
+#include "grader/program/threads.hh"
 
 namespace wirelab {
 namespace {
@@ -53,16 +52,14 @@ double in_ms(std::chrono::nanoseconds time) {
 constexpr auto look_again = 1ms;
 
 /// What a process, its threads and its children have used so far; zero once it is gone. See
-/// clock_getcpuclockid(3) and proc(5) for `children`.
+/// clock_getcpuclockid(3).
 std::chrono::nanoseconds processor_time_of(pid_t pid) {
-  clockid_t clock{};
-  timespec used{};
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return 0ns;
-  std::chrono::nanoseconds total = std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
-  std::error_code gone;
-  for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), gone)) {
-    std::ifstream children(task.path() / "children");
-    for (pid_t child = 0; children >> child;) total += processor_time_of(child);
+  std::chrono::nanoseconds total{0};
+  for (const pid_t one : family_of(pid)) {
+    clockid_t clock{};
+    timespec used{};
+    if (clock_getcpuclockid(one, &clock) != 0 || clock_gettime(clock, &used) != 0) continue;
+    total += std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
   }
   return total;
 }

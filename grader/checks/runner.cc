@@ -55,8 +55,9 @@ struct Running {
   Clock::time_point deadline;
 };
 
-Verdict inconclusive(const Test& test, const std::string& reason) {
+Verdict inconclusive(const Test& test, const std::string& reason, bool worth_retrying = false) {
   Verdict verdict{.check = test.name, .outcome = Outcome::inconclusive, .seed = settings.seed};
+  verdict.worth_retrying = worth_retrying;
   verdict.reason = printable(reason, 4000);
   return verdict;
 }
@@ -64,6 +65,7 @@ Verdict inconclusive(const Test& test, const std::string& reason) {
 /// Runs the body of one test in this process. Whatever ends it, a verdict comes of it.
 Verdict judge(const Test& test) {
   std::string trouble;
+  bool worth_retrying = false;
   try {
     enter_private_world();
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // after the change of credentials, which clears it: prctl(2)
@@ -73,15 +75,19 @@ Verdict judge(const Test& test) {
     trouble = "the check did not run";
   } catch (const Story::Failed&) {
   } catch (const Story::CannotJudge&) {
+  } catch (const KernelBusy& error) {
+    trouble = error.what();
+    worth_retrying = true;
   } catch (const std::exception& error) {
     trouble = error.what();
   }
-  if (Check::current() == nullptr) return inconclusive(test, trouble);
+  if (Check::current() == nullptr) return inconclusive(test, trouble, worth_retrying);
   try {
     Verdict verdict = Check::current()->conclude();
     if (trouble.empty()) return verdict;
     verdict.outcome = Outcome::inconclusive;
     verdict.reason = printable(trouble, 4000);
+    verdict.worth_retrying = worth_retrying;
     return verdict;
   } catch (const std::exception& error) {
     return inconclusive(test, error.what());

@@ -28,7 +28,9 @@ class Story {
     std::function<bool()> all_ended = [] {
       return false;
     };  ///< there were some, and none of them runs any more
-    std::function<bool()> held_up = [] { return false; };  ///< the kernel keeps one of them waiting
+    std::function<std::chrono::nanoseconds()> held_up = [] {
+      return std::chrono::nanoseconds(0);
+    };  ///< how long the kernel has kept one of them, or the check, waiting
   };
   void set_cast(Cast cast) { cast_ = std::move(cast); }
 
@@ -40,8 +42,8 @@ class Story {
   void likely_mistake(std::string text) { mistake_ = std::move(text); }
 
   /// The expectation of the last step was not met. Both texts complete the lines "expected: " and "but: ";
-  /// how the programs are is added. While the kernel keeps one of them waiting, nothing can be held against
-  /// it: then the grader cannot judge.
+  /// how the programs are is added. Where the kernel has kept one of them waiting, nothing can be held
+  /// against it: then the grader cannot judge.
   [[noreturn]] void fail(std::string expected, std::string actual);
 
   /// The grader has trouble of its own. `worth_retrying`: the machine was busy, another time it may work.

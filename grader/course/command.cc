@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
-#include <sstream>
 
 #include "common/descriptor.hh"
 #include "common/error.hh"
@@ -43,15 +41,6 @@ CommandResult run_command(const std::vector<std::string>& words) {
   must(waitpid(pid, &status, 0), "wait for", words[0]);
   result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
-}
-
-bool is_on_path(std::string_view name) {
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path == nullptr ? "" : path);
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    if (access((folder + "/" + std::string(name)).c_str(), X_OK) == 0) return true;
-  }
-  return false;
 }
 
 }  // namespace wirelab

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace wirelab {
@@ -15,8 +14,5 @@ struct CommandResult {
 /// Runs a command of the project's own choice, not a student's: found along PATH, with nothing to read,
 /// outside any sandbox. Waits for its end. Throws std::system_error when it cannot be started.
 CommandResult run_command(const std::vector<std::string>& words);
-
-/// Whether there is such a command.
-bool is_on_path(std::string_view name);
 
 }  // namespace wirelab

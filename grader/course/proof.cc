@@ -325,7 +325,7 @@ std::vector<Claim> claims_of(const Toolbox& toolbox, const Lab& lab, const Proof
   claim("every check is named by a mistake", [=] { return every_check_catches(bench->lab, mistakes); });
   claim("the solution is clean under AddressSanitizer and UndefinedBehaviorSanitizer",
         [=] { return is_clean_under_sanitizers(*bench); });
-  if (is_on_path("clang-tidy")) {
+  if (find_along_path("clang-tidy")) {
     claim("clang-tidy has nothing to say of the solution", [=] { return clang_tidy_is_content(*bench); });
   }
   claim("handout and hints name the skeleton's tasks",

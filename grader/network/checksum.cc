@@ -36,7 +36,10 @@ std::string compare(std::string_view name, Span bytes, std::size_t field, std::u
   if (bytes.size() < field + 2) return fmt::format("the {} header is cut short", name);
   const std::uint16_t is = word(bytes, field);
   std::uint16_t should_be = checksum_of(sum_of(bytes) - is + pseudo);
-  if (name == "UDP" && should_be == 0) should_be = 0xffff;  // RFC 768: 0 is kept for "none"
+  // In ones' complement 0xffff is zero as well, and no receiver tells them apart. For UDP it must be that
+  // one: 0 is kept for "none" (RFC 768). Linux writes it for every protocol (CSUM_MANGLED_0 in
+  // skb_checksum_help).
+  if (should_be == 0 && (name == "UDP" || is == 0xffff)) should_be = 0xffff;
   if (is == should_be) return {};
   return fmt::format("the {} checksum is 0x{:04x}, and should be 0x{:04x}", name, is, should_be);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,10 +77,14 @@ class Host {
  private:
   friend class Network;
 
-  /// Readies an interface that has just been put into the host: no offloading, up, addresses, which are
-  /// returned.
+  /// Before the next interface is made: whether it will speak IPv6. Returns its name.
+  std::string prepare_interface();
+
+  /// The host's kernel cuts segments and computes checksums itself. For an interface that is still down.
+  void do_not_offload(const std::string& interface);
+
+  /// Up, with its addresses, which are returned.
   std::vector<Address> set_up_interface(const std::string& interface);
-  [[nodiscard]] std::string next_interface() const { return "eth" + std::to_string(interfaces_); }
 
   std::string name_;
   std::vector<std::string> interface_addresses_;
@@ -87,6 +92,7 @@ class Host {
   Netlink netlink_;
   std::vector<Address> addresses_;
   unsigned interfaces_ = 0;
+  std::set<std::string> speak_ipv6_;  // only interfaces with an IPv6 address: no chatter in other captures
 };
 
 }  // namespace wirelab

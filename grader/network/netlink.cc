@@ -58,20 +58,29 @@ void Netlink::create_veth(const std::string& near_name, const std::string& far_n
   const Link far_owner(far);
   rtnl_link_set_name(near.get(), near_name.c_str());
   rtnl_link_set_mtu(near.get(), mtu);
-  rtnl_link_set_flags(near.get(), IFF_UP);
   rtnl_link_set_name(far, far_name.c_str());
   rtnl_link_set_mtu(far, mtu);
   rtnl_link_set_ns_fd(far, there.fd());
   const Raw mac(nl_addr_build(AF_LLC, far_mac.data(), far_mac.size()));
   rtnl_link_set_addr(far, mac.get());
+  // Without a number of queues the kernel makes one for each processor, and then takes all but one away
+  // again. For that it waits, twice, until every processor has come by (synchronize_net), and so long nobody
+  // on the machine can touch an interface or an address: many checks that began at once held each other up
+  // for ten seconds.
+  for (rtnl_link* end : {near.get(), far}) {
+    rtnl_link_set_num_tx_queues(end, 1);
+    rtnl_link_set_num_rx_queues(end, 1);
+  }
   check(rtnl_link_add(socket_.get(), near.get(), NLM_F_CREATE | NLM_F_EXCL), "create veth", near_name);
 }
 
 int Netlink::index_of(const std::string& interface) {
+  int& index = indices_[interface];
+  if (index != 0) return index;
   rtnl_link* found = nullptr;
   check(rtnl_link_get_kernel(socket_.get(), 0, interface.c_str(), &found), "find interface", interface);
   const Link owner(found);
-  return rtnl_link_get_ifindex(found);
+  return index = rtnl_link_get_ifindex(found);
 }
 
 void Netlink::set_up(const std::string& interface) {
@@ -114,7 +123,7 @@ void Netlink::add_address(const std::string& interface, const InterfaceAddress& 
 /// work queue; until then it throws away what comes for it.
 void Netlink::wait_until_local(const Address& address) {
   const Raw own = parse(address.host(), AF_INET6);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (std::chrono::steady_clock::now() < deadline) {
     rtnl_route* found = nullptr;
     if (rtnl_route_lookup(socket_.get(), own.get(), &found) == 0) {
@@ -123,7 +132,8 @@ void Netlink::wait_until_local(const Address& address) {
     }
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
-  throw std::runtime_error("add address " + address.host() + ": it does not become usable");
+  throw KernelBusy("add address " + address.host() +
+                   ": the machine's kernel does not make it usable in time");
 }
 
 void Netlink::treat_as_broadcast(const std::string& interface, const Address& address) {

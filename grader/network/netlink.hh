@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "common/address.hh"
@@ -14,6 +16,12 @@ namespace wirelab {
 
 struct InterfaceAddress;
 
+/// The machine has too much to do; another time the same may work.
+class KernelBusy : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Set-up of one namespace's interfaces, addresses and routes: an rtnetlink(7) socket that belongs to the
 /// namespace in which it was made. Every function throws std::system_error-like errors (std::runtime_error
 /// with libnl's reason) that name the operation and the interface or address.
@@ -22,17 +30,18 @@ class Netlink {
   /// A socket of the namespace the calling thread is in.
   Netlink();
 
-  /// Both ends of a veth(4) pair: `near_name` here, `far_name` in `there`. `mtu` in bytes.
+  /// Both ends of a veth(4) pair, down: `near_name` here, `far_name` in `there`. `mtu` in bytes.
   void create_veth(const std::string& near_name, const std::string& far_name, const NetworkNamespace& there,
                    const std::array<std::uint8_t, 6>& far_mac, unsigned mtu);
 
   /// Number of an interface. See if_nametoindex(3), which looks at the calling thread's namespace instead.
+  /// Asked for once: interfaces keep their names.
   int index_of(const std::string& interface);
 
   void set_up(const std::string& interface);
   void set_mtu(const std::string& interface, unsigned bytes);
 
-  /// Returns when packets to the address are accepted.
+  /// Returns when packets to the address are accepted. Throws KernelBusy where that takes half a minute.
   void add_address(const std::string& interface, const InterfaceAddress& address);
 
   /// Turns the entry "this address is ours" (RTN_LOCAL) of the local table into "this one is a broadcast
@@ -53,6 +62,7 @@ class Netlink {
     void operator()(nl_sock* socket) const;
   };
   std::unique_ptr<nl_sock, Free> socket_;
+  std::map<std::string, int> indices_ = {{"lo", 1}};  // LOOPBACK_IFINDEX in the kernel's include/net/flow.h
 };
 
 }  // namespace wirelab

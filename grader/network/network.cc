@@ -44,8 +44,13 @@ Segment& Network::segment(const std::vector<Host*>& hosts, Cable cable) {
 Network::Plug Network::plug(Host& host, Segment& into, unsigned mtu) {
   const unsigned number = next_cable_end();
   const std::string backstage_end = "w" + std::to_string(number);
-  const std::string interface = host.next_interface();
+  const std::string interface = host.prepare_interface();
   backstage_.create_veth(backstage_end, interface, host.network_namespace(), mac_address(number), mtu);
+  host.do_not_offload(interface);
+  // Ours first, so that the host's end is ready to send once it is up; and shortly before it, because an end
+  // that is up alone costs the whole machine a synchronize_net (dev_deactivate in the kernel's
+  // net/core/link_watch.c).
+  backstage_.set_up(backstage_end);
   into.plug_in(host, std::make_unique<Port>(backstage_end, mtu));
   return {&host, interface, host.set_up_interface(interface), mac_address(number)};
 }

@@ -14,6 +14,7 @@
 
 #include "common/error.hh"
 #include "grader/network/namespace.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace {
@@ -86,19 +87,9 @@ class Binds {
 
 fs::path normal(const fs::path& path) { return fs::absolute(path).lexically_normal(); }
 
-std::optional<fs::path> find_along_path(const std::string& name) {
-  const char* variable = std::getenv("PATH");
-  std::istringstream folders(variable != nullptr ? variable : "/usr/local/bin:/usr/bin:/bin");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    const fs::path candidate = normal(fs::path(folder) / name);
-    if (access(candidate.c_str(), X_OK) == 0 && fs::is_regular_file(candidate)) return candidate;
-  }
-  return std::nullopt;
-}
-
 fs::path find_program(const std::string& name) {
   if (name.find('/') == std::string::npos) {
-    if (const auto found = find_along_path(name)) return *found;
+    if (const auto found = find_along_path(name)) return normal(*found);
     throw_errno("find", name, ENOENT);
   }
   const fs::path path = normal(name);

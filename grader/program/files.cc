@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <sstream>
 
 #include "common/descriptor.hh"
 #include "common/error.hh"
@@ -40,6 +41,16 @@ TemporaryFolder::TemporaryFolder(const std::filesystem::path& parent) {
 TemporaryFolder::~TemporaryFolder() {
   std::error_code nobody_to_tell;
   std::filesystem::remove_all(path_, nobody_to_tell);
+}
+
+std::optional<std::filesystem::path> find_along_path(const std::string& name) {
+  const char* variable = std::getenv("PATH");
+  std::istringstream folders(variable != nullptr ? variable : "/usr/local/bin:/usr/bin:/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const std::filesystem::path candidate = std::filesystem::path(folder) / name;
+    if (access(candidate.c_str(), X_OK) == 0 && std::filesystem::is_regular_file(candidate)) return candidate;
+  }
+  return std::nullopt;
 }
 
 std::string read_file(const std::filesystem::path& path) {

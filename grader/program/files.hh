@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+/// The program of this name that a shell would start, along PATH.
+std::optional<std::filesystem::path> find_along_path(const std::string& name);
 
 /// The whole of a file. Throws std::system_error.
 std::string read_file(const std::filesystem::path& path);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "grader/program/supervisor.hh"
+#include "grader/program/threads.hh"
 
 namespace wirelab {
 
@@ -115,29 +116,13 @@ unsigned Process::struck(Call call) const { return state_->supervisor.faults().s
 unsigned Process::made(Call call) const { return state_->supervisor.faults().made(call); }
 
 std::chrono::nanoseconds Process::starved() const {
-  namespace fs = std::filesystem;
   std::uint64_t sum = 0;
-  std::error_code gone;
-  for (fs::directory_iterator task("/proc/" + std::to_string(pid()) + "/task", gone), end;
-       !gone && task != end; task.increment(gone)) {
+  for (const std::filesystem::path& thread : threads_of(pid())) {
     std::uint64_t running = 0, waiting = 0;
-    std::ifstream(task->path() / "schedstat") >> running >> waiting;
+    std::ifstream(thread / "schedstat") >> running >> waiting;
     sum += waiting;
   }
   return std::chrono::nanoseconds(sum);
-}
-
-bool Process::held_up() const {
-  namespace fs = std::filesystem;
-  std::error_code gone;
-  for (fs::directory_iterator task("/proc/" + std::to_string(pid()) + "/task", gone), end;
-       !gone && task != end; task.increment(gone)) {
-    std::string line;
-    std::getline(std::ifstream(task->path() / "stat"), line);
-    const auto after_name = line.rfind(") ");  // "123 (name) S 99 ...", and the name may hold anything
-    if (after_name != std::string::npos && line.compare(after_name + 2, 1, "D") == 0) return true;
-  }
-  return false;
 }
 
 std::vector<HeldSocket> Process::sockets() const { return sockets_of(pid()); }

@@ -97,10 +97,6 @@ class Process {
   /// delay that is the machine's fault (/proc/PID/task/*/schedstat). Zero where the kernel does not count it.
   [[nodiscard]] std::chrono::nanoseconds starved() const;
 
-  /// Whether one of the program's threads waits inside the kernel for something that is none of the program's
-  /// own affairs: a disk, a lock of the kernel (state D: proc_pid_stat(5)).
-  [[nodiscard]] bool held_up() const;
-
   /// The sockets the program (not its children) holds now.
   [[nodiscard]] std::vector<HeldSocket> sockets() const;
 

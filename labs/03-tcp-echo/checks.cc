@@ -664,10 +664,10 @@ TEST_F(TcpEcho, sigterm_drains_and_exits) {
   TcpPeer peer = connect_client();
   peer.send("hello");
   peer.expect_receive("hello");  // so this client has been accepted
-  const std::string bytes = random.bytes(100000);
-  peer.send(bytes);
   program.pause();
   program.terminate();
+  const std::string bytes = random.bytes(40000);  // as much as surely waits in the kernel meanwhile
+  peer.send(bytes);                               // the server hears of it after the signal
   TcpPeer last = connect_client();
   last.send("last orders");
   program.expect_waiting_connection(port);  // the kernel has taken it, but accept has not
