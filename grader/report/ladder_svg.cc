@@ -15,7 +15,7 @@ namespace {
 constexpr double time_column = 74;    // where times end
 constexpr double left_margin = 110;   // the first lifeline is no further left
 constexpr double head_height = 30;    // of the boxes with the hosts' names
-constexpr double row_height = 31;     // from one sending to the next, at least: a line and its label
+constexpr double row_height = 33;     // from one sending to the next, at least: a line and its label
 constexpr double arrival_height = 20;  // from any event to an arrival
 constexpr double prompt_slant = 9;    // of a frame that arrived at once
 constexpr double still_time = 0.005;  // seconds in which nothing happens that are worth saying
@@ -290,7 +290,7 @@ class Picture {
                                : 0.5;
     const double middle_x = whole.x1 + share * (whole.x2 - whole.x1);
     const double middle_y = whole.y1 + share * (whole.y2 - whole.y1);
-    svg_.text(middle_x, middle_y - 6, one.label, "halo", "middle", whole.degrees());
+    svg_.text(middle_x, middle_y - 8, one.label, "halo", "middle", whole.degrees());
   }
 
   const LadderPlan& plan_;

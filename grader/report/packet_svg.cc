@@ -111,14 +111,16 @@ class Picture {
       for (; row != next; ++row) cell(header, *row);
       y_ += height_;
     }
+    svg_.path(borders_, "line");
+    borders_.clear();
   }
 
   void cell(const PacketHeader& header, const Piece& piece) {
     const double x = x_of(piece.first), width = bit_width * piece.bits, middle = x + width / 2;
     svg_.open(fmt::format("{}, {} bit{}: {}", piece.field->name, piece.field->bits, piece.field->bits == 1 ? "" : "s",
                           piece.field->value));
-    svg_.rectangle(x, y_, width, height_, 0, "field");
-    borders(piece, x, width);
+    svg_.rectangle(x, y_, width, piece.ends ? height_ : height_ + 1, 0, "field");  // no seam within a field
+    add_borders(piece, x, width);
     if (piece.bits == 1) {
       svg_.text(middle, y_ + 18, piece.field->name, "tiny muted", "middle");
       svg_.text(middle, y_ + 37, piece.field->value, piece.field->value == "0" ? "muted" : "strong", "middle");
@@ -143,17 +145,18 @@ class Picture {
     svg_.text(middle, y_ + 33, fits ? text : fitted(text, width, 12.5), fits ? "strong" : "strong small", "middle");
   }
 
-  /// None where the field goes on in the next row or comes from the one before.
-  void borders(const Piece& piece, double x, double width) {
+  /// None where the field goes on in the next row or comes from the one before. They are drawn last, above
+  /// every field.
+  void add_borders(const Piece& piece, double x, double width) {
     const double bottom = y_ + height_;
-    svg_.line(x, y_, x, bottom, "line");
-    svg_.line(x + width, y_, x + width, bottom, "line");
-    if (piece.begins) svg_.line(x, y_, x + width, y_, "line");
-    if (piece.ends) svg_.line(x, bottom, x + width, bottom, "line");
+    borders_ += fmt::format("M{0:.1f} {1:.1f}V{2:.1f}M{3:.1f} {1:.1f}V{2:.1f}", x, y_, bottom, x + width);
+    if (piece.begins) borders_ += fmt::format("M{:.1f} {:.1f}H{:.1f}", x, y_, x + width);
+    if (piece.ends) borders_ += fmt::format("M{:.1f} {:.1f}H{:.1f}", x, bottom, x + width);
   }
 
   const std::vector<PacketHeader>& headers_;
   Svg svg_;
+  std::string borders_;
   double y_ = 0;
   double height_ = row_height;  // of the row that is being drawn
 };

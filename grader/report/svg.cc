@@ -27,7 +27,7 @@ font-variant-numeric:tabular-nums;max-width:100%;height:auto}
 .wire text.muted{fill:#59636e;fill:var(--muted)}
 .wire text.is-lost{fill:#b42318;fill:var(--lost)}
 .wire text.is-late{fill:#8a5300;fill:var(--late)}
-.wire .line,.wire .life,.wire .gap{fill:none;stroke:#8c959f;stroke:var(--line);stroke-width:1.5px}
+.wire .line,.wire .life,.wire .gap{fill:none;stroke:#8c959f;stroke:var(--line);stroke-width:1.5px;stroke-linecap:square}
 .wire .gap{stroke-dasharray:1.5 4.5;stroke-linecap:round;stroke-width:2px}
 .wire .box{fill:#eef3f9;fill:var(--field);stroke:#8c959f;stroke:var(--line);stroke-width:1.2px}
 .wire .field{fill:#eef3f9;fill:var(--field);stroke:none}
