@@ -27,7 +27,7 @@ constexpr double label_size = 15;
 /// `100 ms`, `1.20 s`.
 std::string duration(double seconds) {
   if (seconds >= 1) return fmt::format("{:.2f} s", seconds);
-  return seconds >= 0.01 ? fmt::format("{:.0f} ms", seconds * 1000) : fmt::format("{:.1f} ms", seconds * 1000);
+  return seconds >= 0.00995 ? fmt::format("{:.0f} ms", seconds * 1000) : fmt::format("{:.1f} ms", seconds * 1000);
 }
 
 bool arrives_noticeably(const LadderArrow& arrow) {
@@ -40,6 +40,7 @@ struct Event {
   double y = 0;
   std::size_t row = 0;
   bool arrival = false;
+  bool left_out = false;  // frames, just before it
 };
 
 /// Where each row begins and ends, from top to bottom. Order is never changed; distances are.
@@ -82,16 +83,16 @@ class TimeAxis {
     double now = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (rows[i].arrow) now = std::max(now, rows[i].arrow->time);
-      events.push_back({now, 0, i, false});
+      events.push_back({now, 0, i, false, i > 0 && !rows[i - 1].arrow});
       if (rows[i].arrow && arrives_noticeably(*rows[i].arrow))
-        events.push_back({std::max(now, rows[i].arrow->arrived), 0, i, true});
+        events.push_back({std::max(now, rows[i].arrow->arrived), 0, i, true, false});
     }
     std::ranges::stable_sort(events, {}, &Event::time);
     return events;
   }
 
   static bool is_still(const Event& before, const Event& after) {
-    return after.time - before.time >= still_time;
+    return !after.left_out && after.time - before.time >= still_time;
   }
 
   static double step(const Event& before, const Event& after, double longest) {
@@ -130,7 +131,7 @@ class Picture {
 
   std::string draw() {
     lifelines();
-    for (std::size_t i = 0; i < plan_.hosts().size(); ++i) head(i);
+    for (std::size_t i = 0; i < plan_.hosts().size(); ++i) host(i);
     for (const TimeAxis::Gap& gap : axis_.gaps()) {
       svg_.text(time_column, (gap.from + gap.to) / 2 + 5, "+" + duration(gap.seconds), "small muted", "end");
     }
@@ -189,7 +190,7 @@ class Picture {
 
   static std::string note(const LadderArrow& one) { return shorten_to(one.note, 44, Style::plain()); }
 
-  void head(std::size_t lane) {
+  void host(std::size_t lane) {
     const double wide = box_width(plan_.hosts()[lane]);
     svg_.rectangle(x(lane) - wide / 2, 4, wide, head_height, 7, "box");
     svg_.text(x(lane), 4 + head_height / 2 + 5, shown(plan_.hosts()[lane]), "strong", "middle");
@@ -221,8 +222,7 @@ class Picture {
     if (arrives_noticeably(one) && one.passage != Passage::lost) {
       svg_.text(time_column, axis_.arrived(row) + 5, fmt::format("{:.3f} s", one.arrived), "small is-late", "end");
     }
-    for (const std::size_t target : one.to) shaft(one, course(row, target));
-    if (one.passage == Passage::changed) bolt(course(row, one.to.front()));
+    for (const std::size_t end : farthest(one)) shaft(row, end);
     label(row);
     if (!one.note.empty()) {
       svg_.text(last_x() + 14, axis_.sent(row) + prompt_slant / 2 + 5, note(one),
@@ -244,22 +244,43 @@ class Picture {
     return passage == Passage::plain ? "arrow" : "arrow late";
   }
 
-  void shaft(const LadderArrow& one, const Course& way) {
+  /// The last host that the frame reaches on either side of its sender.
+  static std::vector<std::size_t> farthest(const LadderArrow& one) {
+    const auto [least, most] = std::ranges::minmax(one.to);
+    std::vector<std::size_t> ends;
+    if (least < one.from) ends.push_back(least);
+    if (most > one.from) ends.push_back(most);
+    return ends;
+  }
+
+  void shaft(std::size_t row, std::size_t end) {
+    const LadderArrow& one = *rows_[row].arrow;
+    const Course way = course(row, end);
     if (one.passage == Passage::lost) {
       svg_.line(way.x1, way.y1, way.x2, way.y2, look_of(one.passage));
       cross(way.x2, way.y2);
       return;
     }
     pointed(way, look_of(one.passage), one.passage);
+    for (const std::size_t target : one.to) {  // a broadcast meets the others on its way
+      if (std::min(one.from, end) < target && target < std::max(one.from, end))
+        head({way.x1, way.y1, x(target), way.y1 + (x(target) - way.x1) / (way.x2 - way.x1) * (way.y2 - way.y1)},
+             one.passage);
+    }
     if (one.passage == Passage::duplicated) {
       pointed({way.x1, way.y1 + 7, way.x2, way.y2 + 7}, "arrow late copy", one.passage);
     }
+    if (one.passage == Passage::changed) bolt(way);
   }
 
   /// The line ends inside its head, so that the head's point is sharp.
   void pointed(const Course& way, std::string_view look, Passage passage) {
     const auto [x, y] = way.near_end(8, 0);
     svg_.line(way.x1, way.y1, x, y, look);
+    head(way, passage);
+  }
+
+  void head(const Course& way, Passage passage) {
     const auto [left_x, left_y] = way.near_end(12, -5);
     const auto [right_x, right_y] = way.near_end(12, 5);
     const auto [tip_x, tip_y] = way.near_end(1, 0);
@@ -278,19 +299,20 @@ class Picture {
     svg_.path(fmt::format("M{:.1f} {:.1f}l-8 12h6l-3 10l10 -13h-6l5 -9z", x + 2, y - 11), "bolt");
   }
 
-  /// Above the line, on its way to the next lifeline or to the only target.
+  /// Above the line, on its way to the next lifeline. A line that falls far will be crossed by others: its
+  /// label stands at its beginning.
   void label(std::size_t row) {
     const LadderArrow& one = *rows_[row].arrow;
-    const bool right = one.to.front() > one.from;
-    const std::size_t next = right ? one.from + 1 : one.from - 1;
-    const Course whole = course(row, one.to.front());
-    const bool spans = one.to.front() != next;
-    const double share = spans ? 0.5 / static_cast<double>(std::max(one.to.front(), one.from) -
-                                                            std::min(one.to.front(), one.from))
-                               : 0.5;
-    const double middle_x = whole.x1 + share * (whole.x2 - whole.x1);
-    const double middle_y = whole.y1 + share * (whole.y2 - whole.y1);
-    svg_.text(middle_x, middle_y - 8, one.label, "halo", "middle", whole.degrees());
+    const std::size_t end = farthest(one).front();
+    const auto lanes = static_cast<double>(end > one.from ? end - one.from : one.from - end);
+    const Course way = course(row, end);
+    const bool falls = way.y2 - way.y1 > 2 * prompt_slant;
+    const double share = lanes > 1 ? 0.5 / lanes : 0.5;
+    const double from_start = falls ? 14 : share * std::abs(way.x2 - way.x1);
+    const double x = way.x1 + (way.x2 > way.x1 ? from_start : -from_start);
+    const double y = way.y1 + from_start / std::abs(way.x2 - way.x1) * (way.y2 - way.y1);
+    const std::string_view anchor = !falls ? "middle" : way.x2 > way.x1 ? "start" : "end";
+    svg_.text(x, y - 8, one.label, "halo", anchor, way.degrees());
   }
 
   const LadderPlan& plan_;
