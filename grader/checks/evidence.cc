@@ -61,11 +61,12 @@ void collect_frames(Verdict& verdict, const Network& net, const Story& story) {
   std::vector<FrameRecord> all;
   for (const Segment& segment : net.segments()) {
     // A frame that nobody will see need not be decoded: a transfer of 16 MiB has tens of thousands.
-    std::vector<CapturedFrame> frames = segment.frames();
-    if (frames.size() > 2 * kept_at_each_end) {
-      frames.erase(frames.begin() + kept_at_each_end, frames.end() - kept_at_each_end);
+    const std::vector<CapturedFrame> frames = segment.frames();
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      if (i >= kept_at_each_end && i + kept_at_each_end < frames.size()) continue;
+      all.push_back(to_record(frames[i], segment, story));
+      all.back().number = i + 1;
     }
-    for (const CapturedFrame& one : frames) all.push_back(to_record(one, segment, story));
   }
   std::ranges::stable_sort(all, {}, &FrameRecord::time);
   verdict.frames = std::move(all);

@@ -82,7 +82,8 @@ void to_json(nlohmann::json& json, const Verdict& verdict) {
                       {"to", one.to},
                       {"summary", one.summary},
                       {"fate", one.fate},
-                      {"background", one.background}});
+                      {"background", one.background},
+                      {"number", one.number}});
   }
 }
 
@@ -114,7 +115,8 @@ void from_json(const nlohmann::json& json, Verdict& verdict) {
   }
   for (const auto& one : json.at("frames")) {
     verdict.frames.push_back({one.at("time"), one.at("arrived"), one.at("link"), one.at("from"), one.at("to"),
-                              one.at("summary"), one.at("fate"), one.at("background")});
+                              one.at("summary"), one.at("fate"), one.at("background"),
+                              one.value("number", std::size_t{0})});
   }
 }
 

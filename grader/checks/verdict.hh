@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -39,6 +40,7 @@ struct FrameRecord {
   std::string
       fate;  ///< "" for a frame that simply passed; "lost", "delayed 20 ms", "corrupted", "injected", ...
   bool background = false;  ///< address resolution and the like: not the lab's own traffic
+  std::size_t number = 0;   ///< in the capture of its link, from 1 as Wireshark counts; 0 when not known
 };
 
 /// The verdict of one check with all that supports it.

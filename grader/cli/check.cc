@@ -12,7 +12,9 @@
 #include "grader/cli/output_file.hh"
 #include "grader/cli/words.hh"
 #include "grader/course/machine.hh"
+#include "grader/course/mistake.hh"
 #include "grader/program/binds.hh"
+#include "grader/program/files.hh"
 
 // `wirelab check`: build, check, explain. One lab after the other; the checks of a lab run several at a time.
 
@@ -33,6 +35,7 @@ struct LabOutcome {
 std::string rerun_command(const CheckRequest& request, const Lab& lab) {
   std::string command = "./wirelab check " + number_of(lab);
   if (request.solution) command += " --solution";
+  if (!request.mistake.empty()) command += " --mistake " + request.mistake;
   if (request.program) command += fmt::format(" --program \"{}\"", *request.program);
   return command;
 }
@@ -91,18 +94,31 @@ void print_diagnostics(Session& session, const LabOutcome& outcome) {
   session.console.print(fmt::format("{}\n\n{}\n", said, outcome.diagnostics));
 }
 
+/// Compiles what lies in `sources` into build/programs/05-unreliable-udp`ending`.
+Build compile(Session& session, const Lab& lab, const std::filesystem::path& sources,
+              const std::string& ending) {
+  const auto output = session.state() / "programs" / (lab.id() + ending) / lab.program;
+  std::filesystem::create_directories(output.parent_path());
+  return build_program(session.toolbox, lab, sources, output, session.cache());
+}
+
+Build compile_chosen(Session& session, const CheckRequest& request, const Lab& lab) {
+  if (request.solution) return compile(session, lab, session.course.root / "solutions" / lab.id(), "-solution");
+  if (request.mistake.empty()) return compile(session, lab, lab.folder, "");
+  const Mistake mistake = find_mistake(session.course.root, lab, request.mistake);
+  const TemporaryFolder sources(session.state());
+  make_mistake(session.course.root, lab, mistake, sources.path());
+  return compile(session, lab, sources.path(), "-" + mistake.name);
+}
+
 /// The command that starts the program to check; empty when it does not compile.
 std::vector<std::string> program_of(Session& session, const CheckRequest& request, const Lab& lab,
                                     LabOutcome& outcome) {
   if (request.program) return split_words(*request.program);
   session.console.status("  compiling");
-  const auto sources = request.solution ? session.course.root / "solutions" / lab.id() : lab.folder;
-  const auto output =
-      session.state() / "programs" / (lab.id() + (request.solution ? "-solution" : "")) / lab.program;
-  std::filesystem::create_directories(output.parent_path());
-  const Build build = build_program(session.toolbox, lab, sources, output, session.cache());
+  const Build build = compile_chosen(session, request, lab);
   session.console.status({});
-  if (!build.missing.empty()) throw_errno("open", (sources / build.missing).string(), ENOENT);
+  if (!build.missing.empty()) throw_errno("open", (lab.folder / build.missing).string(), ENOENT);
   outcome.compiled = build.ok;
   outcome.diagnostics = build.diagnostics;
   print_diagnostics(session, outcome);
@@ -266,7 +282,7 @@ nlohmann::json to_json(const Lab& lab, const LabOutcome& outcome) {
 }
 
 void remember(Session& session, const CheckRequest& request, const Lab& lab, const LabOutcome& outcome) {
-  if (request.solution || request.program) return;
+  if (request.solution || request.program || !request.mistake.empty()) return;
   Memory memory(session);
   memory.remember(lab, outcome.score);
   memory.save();
@@ -277,8 +293,12 @@ int exit_status(const Score& all) {
 }
 
 /// What is wrong with the request is said before anything begins.
-void look_through(const CheckRequest& request, const std::vector<const Lab*>& labs) {
+void look_through(const Session& session, const CheckRequest& request, const std::vector<const Lab*>& labs) {
   for (const Lab* lab : labs) (void)chosen_checks(*lab, request.only);
+  if (!request.mistake.empty()) {
+    if (labs.size() != 1) throw std::invalid_argument("--mistake: name the one lab it is of");
+    (void)find_mistake(session.course.root, *labs.front(), request.mistake);
+  }
   if (!request.program) return;
   if (labs.size() != 1) throw std::invalid_argument("--program: name the one lab it is for");
   auto command = split_words(*request.program);
@@ -289,7 +309,7 @@ void look_through(const CheckRequest& request, const std::vector<const Lab*>& la
 
 int check_labs(Session& session, const CheckRequest& request) {
   const auto labs = session.labs(request.labs);
-  look_through(request, labs);
+  look_through(session, request, labs);
   const OutputFile report(request.json);
   nlohmann::json json = {{"labs", nlohmann::json::array()}};
   Score all;

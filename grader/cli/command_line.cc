@@ -41,7 +41,14 @@ void add_check(CLI::App& app, Command& chosen) {
   auto* program =
       command->add_option("--program", request->program, "Check this command instead of building your files")
           ->type_name("CMD");
-  command->add_flag("--solution", request->solution, "Check the reference solution")->excludes(program);
+  auto* solution =
+      command->add_flag("--solution", request->solution, "Check the reference solution")->excludes(program);
+  command
+      ->add_option("--mistake", request->mistake,
+                   "Check the reference solution with this mistake of grader/mistakes")
+      ->type_name("NAME")
+      ->excludes(program)
+      ->excludes(solution);
   command
       ->add_option("--only", request->only, "Only checks whose name matches this pattern; may be given again")
       ->type_name("GLOB")
@@ -72,6 +79,30 @@ void add_show(CLI::App& app, Command& chosen) {
       add(app, chosen, "show", "A check of the last run at length: steps, packets, output", show_check);
   command->add_option("LAB", request->lab, "A lab by number or name")->required();
   command->add_option("CHECK", request->check, "The check's name, or a pattern")->required();
+  command->add_option("--evidence", request->evidence, "Where `check --evidence` kept the run")
+      ->type_name("DIR");
+  auto* svg = command->add_option("--svg", request->svg,
+                                  "Draw the run's ladder into this file instead, - for standard output")
+                  ->type_name("FILE");
+  auto* frames = command->add_option("--frames", request->frames, "Of the frames that are drawn, only these")
+                     ->type_name("A-B")
+                     ->needs(svg);
+  auto* packet =
+      command->add_option("--packet", request->packet, "Draw the headers of this one of them, counted from 1")
+          ->type_name("N")
+          ->check(CLI::PositiveNumber)
+          ->needs(svg)
+          ->excludes(frames);
+  command->add_option("--layers", request->layers, "Which headers, as in ipv4,icmp (default: all)")
+      ->type_name("LAYERS")
+      ->delimiter(',')
+      ->needs(packet);
+  command->footer(
+      "LAYERS are some of ethernet, arp, ipv4, ipv6, icmp, icmpv6, udp, tcp.\n"
+      "Examples:\n"
+      "  ./wirelab show 05 silence_doubles_the_wait\n"
+      "  ./wirelab show 05 silence_doubles_the_wait --svg ladder.svg --frames 1-5\n"
+      "  ./wirelab show 05 silence_doubles_the_wait --svg header.svg --packet 1 --layers ipv4,udp");
 }
 
 void add_grade(CLI::App& app, Command& chosen) {

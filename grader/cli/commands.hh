@@ -22,6 +22,7 @@ struct CheckRequest {
   std::vector<std::string> labs;       ///< names; empty for all
   std::optional<std::string> program;  ///< a command to check instead of the student's files
   bool solution = false;
+  std::string mistake;            ///< the name of a catalogued mistake to check instead; empty for none
   std::vector<std::string> only;  ///< globs over the names of checks
   std::string json;               ///< file for the result; empty for none
   std::string evidence;           ///< folder; empty for ours
@@ -38,7 +39,12 @@ int give_hint(Session& session, const HintRequest& request);
 
 struct ShowRequest {
   std::string lab;
-  std::string check;  ///< a name or a glob
+  std::string check;     ///< a name or a glob
+  std::string evidence;  ///< the folder that `check --evidence` was given; empty for ours
+  std::string svg;       ///< file for a picture instead of the text, "-" for standard output; empty for none
+  std::string frames;    ///< `3-5` or `3`: of the frames that are drawn; empty for all
+  std::size_t packet = 0;  ///< draw the headers of this frame instead of the ladder; from 1, 0 for none
+  std::vector<std::string> layers;  ///< the headers to draw; empty for all
 };
 int show_check(Session& session, const ShowRequest& request);
 

@@ -81,6 +81,14 @@ std::vector<Mistake> load_mistakes(const fs::path& root, const Lab& lab) {
   return mistakes;
 }
 
+Mistake find_mistake(const fs::path& root, const Lab& lab, const std::string& name) {
+  const auto all = load_mistakes(root, lab);
+  const auto found = std::ranges::find(all, name, &Mistake::name);
+  if (found == all.end())
+    throw std::invalid_argument(fmt::format("mistake {}: no such mistake in lab {}", name, lab.id()));
+  return *found;
+}
+
 void make_mistake(const fs::path& root, const Lab& lab, const Mistake& mistake, const fs::path& folder) {
   for (const std::string& name : lab.files)
     fs::copy_file(root / "solutions" / lab.id() / name, folder / name);

@@ -32,6 +32,9 @@ struct Mistake {
 /// missing, a check that the lab does not have.
 std::vector<Mistake> load_mistakes(const std::filesystem::path& root, const Lab& lab);
 
+/// The mistake of this name. Throws std::invalid_argument, `mistake X: no such mistake in lab 05-...`.
+Mistake find_mistake(const std::filesystem::path& root, const Lab& lab, const std::string& name);
+
 /// Puts the solution with the mistake into `folder`, which must be empty. Throws std::runtime_error when the
 /// patch does not fit.
 void make_mistake(const std::filesystem::path& root, const Lab& lab, const Mistake& mistake,
