@@ -1,6 +1,6 @@
 """Lab 04's reference server beside a plain recvfrom/sendto loop, which answers from whichever address, and a Go server with
 IP_PKTINFO: round trips per second with 64 datagrams on their way, and what each costs the server in processor time. The
-latter also holds on a busy machine."""
+latter also holds on a busy machine. Then the system calls alone: how much of the difference is the kernel's."""
 
 import os
 import subprocess
@@ -17,7 +17,8 @@ PEERS = {"plain_udp_echo": "", "go_udp_echo": "golang-go"}
 BATCHED = "udp_echo --batch 16"
 REFERENCES = ["udp_echo", BATCHED]
 LEAST = {"plain_udp_echo": 0.9, "go_udp_echo": 1.0}  # the rate of the reference with batches, as a multiple of theirs
-TARGETS = ["udp_load", *PEERS, "solution-04-udp-echo"]
+CALL_ROUNDS = 10_000
+TARGETS = ["udp_load", "udp_calls", *PEERS, "solution-04-udp-echo"]
 
 
 def prepare(shop) -> None:
@@ -29,7 +30,7 @@ def measure(shop) -> list:
                if not shop.has(name)]
     figures += compare(shop, "one core each for server and load", ["taskset", "-c", "0"], ["taskset", "-c", "1"]) \
         if not missing("taskset") and (os.cpu_count() or 1) > 1 else [left_out("pinned", "taskset and two cores are needed")]
-    return figures + compare(shop, "not pinned", [], [])
+    return figures + compare(shop, "not pinned", [], []) + calls(shop)
 
 
 def compare(shop, how: str, pin_server: list, pin_load: list) -> list:
@@ -54,6 +55,16 @@ def compare(shop, how: str, pin_server: list, pin_load: list) -> list:
             figures.append(Figure(f"  {own} as a multiple of {name}", f"{ratio:.2f}; {cost}",
                                   f">= {aim:g}" if aim else "", ratio >= aim if aim else None))
     return figures
+
+
+def calls(shop) -> list:
+    """What one echo costs in one thread, with nobody to wait for or to wake."""
+    lines = subprocess.run([shop.program("udp_calls"), str(CALL_ROUNDS)], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.splitlines()
+    costs = {name: int(nanoseconds) for nanoseconds, name in (line.split(" ", 1) for line in lines)}
+    plain = costs["recvfrom, sendto"]
+    return [Figure(f"calls alone: {name}", f"{cost} ns each; plain's as a multiple {plain / cost:.2f}")
+            for name, cost in costs.items()]
 
 
 def servers_of(shop) -> dict:
