@@ -9,11 +9,16 @@ namespace wirelab {
 /// somebody else).
 class Descriptor {
  public:
+  /// Owns nothing.
   Descriptor() = default;
+  /// Owns `fd` from now on; a negative one stands for none, as failed calls return it.
   explicit Descriptor(int fd) : fd_(fd) {}
+  /// Closes what is owned, if anything.
   ~Descriptor() { reset(); }
 
+  /// Takes over what `other` owns; `other` owns nothing afterwards.
   Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
+  /// Closes what is owned, and takes over what `other` owns.
   Descriptor& operator=(Descriptor&& other) noexcept {
     reset(other.release());
     return *this;

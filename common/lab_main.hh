@@ -13,7 +13,7 @@ namespace wirelab {
 
 /// What the user typed after the program's name.
 struct Arguments {
-  std::string host;
+  std::string host;                ///< the first word, as typed: not looked up yet
   std::uint16_t port = 1060;       ///< `-p PORT`, host byte order; 0 lets the kernel choose
   std::vector<std::string> words;  ///< what follows HOST, in order
   std::map<std::string, std::string>
@@ -29,11 +29,11 @@ struct Arguments {
 
 /// One role of a lab's program, such as `server`. A lab with a single role leaves `name` empty.
 struct Role {
-  std::string name;
-  std::string synopsis;              ///< what may follow, for the usage: "HOST [-p PORT] [--drop P]"
-  std::vector<std::string> options;  ///< the lab's own options, each of which takes one value
-  std::size_t most_words = 0;        ///< how many words may follow HOST
-  std::function<void(const Arguments&)> run;
+  std::string name;                           ///< the word that chooses it: "server"
+  std::string synopsis;                       ///< what may follow, for the usage: "HOST [-p PORT] [--drop P]"
+  std::vector<std::string> options;           ///< the lab's own options, each of which takes one value
+  std::size_t most_words = 0;                 ///< how many words may follow HOST
+  std::function<void(const Arguments&)> run;  ///< does the work; what it throws becomes the exit status
   std::vector<std::string> flags = {};  ///< the lab's own options that take no value: ask for them with `has`
   std::string object = "HOST";          ///< what the usage calls the first word, which is `Arguments::host`
 

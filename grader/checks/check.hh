@@ -26,10 +26,10 @@ struct Circumstances {
       input;                       ///< all of standard input; without it standard input stays open for `type`
   std::vector<Call> watched;       ///< the system calls that faults will strike
   std::vector<Fault> faults = {};  ///< armed before the program starts, for calls that it may make only once
-  Limits limits;
-  bool raw_sockets = false;
-  bool without_ipv6 = false;  ///< as on a kernel that knows no IPv6: its sockets cannot be had
-  bool bare = false;          ///< nothing of the machine's files is there but the program itself
+  Limits limits;                   ///< who goes over one is ended, and fails
+  bool raw_sockets = false;        ///< it may open raw and packet sockets (CAP_NET_RAW over its host)
+  bool without_ipv6 = false;       ///< as on a kernel that knows no IPv6: its sockets cannot be had
+  bool bare = false;               ///< nothing of the machine's files is there but the program itself
   std::map<std::string, std::string> files;  ///< what the program can read besides, by absolute path;
                                              ///< `/etc/hosts` gives hosts names
 };
@@ -52,7 +52,9 @@ struct Circumstances {
 ///     }
 class Check : public testing::Test {
  public:
+  /// Becomes `current`, with an empty network and a generator of its own. Throws as Network does.
   Check();
+  /// Ends the programs, then takes the network down.
   ~Check() override;
 
   /// The check that is running in this process, for the runner; null before and after.
@@ -66,11 +68,14 @@ class Check : public testing::Test {
   /// The verdict that TearDown has come to; empty until then.
   static std::optional<Verdict>& concluded();
 
+  /// What has happened so far: for the runner, and for peers that tell it.
   [[nodiscard]] Story& story() { return story_; }
 
  protected:
+  /// The clock of the cables' and the programs' times, too.
   using Clock = std::chrono::steady_clock;
 
+  /// Comes to the verdict after a body that ran to its end: see `conclude`.
   void TearDown() override;
 
   /// Starts the program under test on a host, with these arguments after its own.
@@ -85,7 +90,9 @@ class Check : public testing::Test {
   /// Nobody takes a connection there any more (waits for that, as a program needs its time to close).
   void expect_refusal(const Host& from, const Address& to);
 
+  /// Records what the check does by itself, as a sentence without a full stop: see Story::step.
   void step(std::string text) { story_.step(std::move(text)); }
+  /// What is most likely wrong if an expectation after this one is not met: see Story::likely_mistake.
   void likely_mistake(std::string text) { story_.likely_mistake(std::move(text)); }
 
   /// Fails the check unless `holds`. Both texts complete the lines "expected: " and "but: ".
@@ -119,8 +126,8 @@ class Check : public testing::Test {
   /// How much of what happened since then may be late because the machine had other things to do.
   [[nodiscard]] std::chrono::nanoseconds machine_delay(Clock::time_point since, const Program& program) const;
 
-  Network net;
-  Random random;
+  Network net;    ///< empty at first: the check makes hosts and cables
+  Random random;  ///< for what the program must not know; the same for the same seed
 
  private:
   [[nodiscard]] std::string conditions() const;

@@ -18,9 +18,12 @@ namespace wirelab {
 /// or ends. On a machine where much of that goes on at once, it was seen to be waited for for ten seconds.
 class Lateness {
  public:
+  /// Of all times here.
   using Clock = std::chrono::steady_clock;
 
+  /// Starts to measure.
   Lateness();
+  /// Ends the thread.
   ~Lateness();
   Lateness(const Lateness&) = delete;
   Lateness& operator=(const Lateness&) = delete;

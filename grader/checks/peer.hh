@@ -16,6 +16,7 @@ namespace wirelab {
 /// Every function is a step of the story; those that wait are bounded by `patience`.
 class TcpPeer {
  public:
+  /// Of all deadlines.
   using Clock = std::chrono::steady_clock;
 
   /// For a connection that is already there; `name` is for the story.
@@ -52,10 +53,13 @@ class TcpPeer {
 
   void half_close();  ///< shutdown(SHUT_WR): no more from here, still listening
   void reset();       ///< RST: SO_LINGER with zero time, then close
-  void close();
+  void close();  ///< close(2): FIN, or RST when bytes have come that nobody read (RFC 2525, section 2.17)
 
+  /// The socket, for what the functions here do not do; -1 after `reset` and `close`.
   [[nodiscard]] int fd() const { return fd_.get(); }
+  /// Address and port of this end, on the host where the peer is.
   [[nodiscard]] Address local() const { return local_; }
+  /// How the story calls it.
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
@@ -86,6 +90,7 @@ class TcpListener {
   /// Whether a connection comes within this time.
   bool has_connection(std::chrono::nanoseconds within) const;
 
+  /// Where clients reach it, with its port.
   [[nodiscard]] Address address() const { return address_; }
 
  private:
@@ -98,11 +103,13 @@ class TcpListener {
 /// A UDP socket of the check.
 class UdpPeer {
  public:
+  /// Of all deadlines.
   using Clock = std::chrono::steady_clock;
 
+  /// A datagram that has come.
   struct Datagram {
-    Address from;
-    std::string bytes;
+    Address from;       ///< its source, as the kernel tells it
+    std::string bytes;  ///< its payload, whole; may be empty
   };
 
   /// Bound to the host's first address; port 0 lets the kernel choose.
@@ -111,6 +118,7 @@ class UdpPeer {
   /// Bound to one of the host's other addresses.
   UdpPeer(Story& story, const Host& host, const Address& at);
 
+  /// Sends one datagram. Throws std::system_error when the kernel refuses it.
   void send(std::string_view bytes, const Address& to);
 
   /// Waits for the next datagram. Fails the check when none comes.
@@ -119,7 +127,9 @@ class UdpPeer {
   /// The next datagram, if one comes within this time. No step of the story.
   std::optional<Datagram> receive(std::chrono::nanoseconds within);
 
+  /// Address and port it is bound to.
   [[nodiscard]] Address local() const { return local_; }
+  /// The socket, for options that a check wants to set.
   [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:

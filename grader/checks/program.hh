@@ -21,13 +21,16 @@ inline constexpr std::chrono::seconds patience{8};
 /// the check.
 class Program {
  public:
+  /// Of all deadlines.
   using Clock = std::chrono::steady_clock;
 
+  /// Takes over a process that runs on `host`; `shown` is its command as a reader knows it.
   Program(Story& story, const Host& host, std::string shown, Process process);
 
   /// Waits until the program has a socket bound to the port: for TCP one that listens. Seen in the kernel, so
   /// it does not matter what the program prints.
   Program& expect_listening(std::uint16_t port);
+  /// The same for UDP: any socket that is bound to the port.
   Program& expect_bound(std::uint16_t port);
 
   /// Waits until the kernel shows the program's TCP socket (Linux may have given it the port), and returns
@@ -56,12 +59,13 @@ class Program {
 
   /// Feeds standard input.
   void type(std::string_view bytes);
+  /// End of file on standard input, after what was typed.
   void end_input();
 
-  void pause();
-  void resume();
+  void pause();      ///< SIGSTOP to the program and all its children; returns once they stand
+  void resume();     ///< SIGCONT to all of them
   void terminate();  ///< SIGTERM
-  void kill();
+  void kill();       ///< SIGKILL to all of them; returns once they are gone
 
   /// The faults to come. The calls must have been named in Circumstances::watched.
   void inject(const Fault& fault);
@@ -80,14 +84,19 @@ class Program {
   /// Faults have struck this call at least so often by now; otherwise the grader cannot judge by this means.
   void expect_struck(Call call, unsigned at_least);
 
+  /// The process itself, for what is no step of the story.
   [[nodiscard]] Process& process() { return process_; }
+  /// The same, to look at only.
   [[nodiscard]] const Process& process() const { return process_; }
+  /// The host that it runs on.
   [[nodiscard]] const Host& host() const { return host_; }
+  /// Its command as a reader knows it: `tcp_echo server 10.3.0.2`.
   [[nodiscard]] const std::string& shown() const { return shown_; }
 
-  /// `on host client the program ended: exit status 1 ("tcp_echo: connect ...")`
+  /// How it is now, for people: `on host client the program ended: exit status 1 ("tcp_echo: connect ...")`
   [[nodiscard]] std::string condition() const;
 
+  /// What the verdict keeps of it: command, outputs made safe to print, and its end.
   [[nodiscard]] ProgramRecord record() const;
 
  private:

@@ -12,6 +12,7 @@ namespace wirelab {
 /// seed and the same check draw the same values.
 class Random {
  public:
+  /// `check` is the check's name: two checks of one run draw different values.
   Random(std::uint64_t seed, std::string_view check);
 
   /// Evenly from [low, high].
@@ -30,6 +31,7 @@ class Random {
   /// "10.81.7.201/24"}.
   std::vector<std::string> neighbours(std::size_t count = 2);
 
+  /// The generator, for the standard library's distributions and std::shuffle.
   std::mt19937_64& engine() { return engine_; }
 
  private:

@@ -9,11 +9,12 @@ namespace wirelab {
 
 /// What a check process needs to know of the command line.
 struct CheckSettings {
-  Subject subject;
-  std::uint64_t seed = 0;
+  Subject subject;                 ///< the program to judge
+  std::uint64_t seed = 0;          ///< of every Random; printed with each verdict
   std::filesystem::path evidence;  ///< each check keeps its own in a folder of its name below; empty for none
   bool keep_passed = false;        ///< also the evidence of checks that passed
 };
+/// The settings of this process, as run_checks_main read them before the first check began.
 const CheckSettings& check_settings();
 
 /// The `main` of every check executable:

@@ -14,6 +14,7 @@ namespace wirelab {
 /// holds a reference and tells it.
 class Story {
  public:
+  /// Of the steps' times.
   using Clock = std::chrono::steady_clock;
 
   /// The program did not do what it must. Ends the check; caught by the runner alone.
@@ -32,6 +33,7 @@ class Story {
       return std::chrono::nanoseconds(0);
     };  ///< how long the kernel has kept one of them, or the check, waiting
   };
+  /// Names the programs; until then there are none.
   void set_cast(Cast cast) { cast_ = std::move(cast); }
 
   /// Records what happens now or is awaited now, as a sentence without a full stop: "the client starts".
@@ -54,6 +56,7 @@ class Story {
   /// is given and no longer. Returns what it returned last.
   bool wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) const;
 
+  /// A time as the verdict gives it, in seconds since the story began; negative before that.
   [[nodiscard]] double seconds_since_start(Clock::time_point time) const;
 
   /// All that was recorded; the outcome is `passed` until `fail` or `cannot_judge` was called.

@@ -43,21 +43,22 @@ struct Craft {
 /// A result of a lab without points, to be filled in.
 LabResult lab_result(const Lab& lab, Standing standing, std::string word);
 
+/// What a class run is to do.
 struct ClassPlan {
-  std::vector<Submission> submissions;
-  std::vector<Lab> labs;    ///< to grade, in the order of the gradebook
-  std::vector<Lab> course;  ///< all there are
-  std::string digest;       ///< of what every result depends on: checks, compiler, options
-  unsigned jobs = 1;        ///< submissions at once
-  bool resume = false;      ///< results with the same digest stand
+  std::vector<Submission> submissions;  ///< in the order of the gradebook; no name twice
+  std::vector<Lab> labs;                ///< to grade, in the order of the gradebook
+  std::vector<Lab> course;              ///< all there are
+  std::string digest;                   ///< of what every result depends on: checks, compiler, options
+  unsigned jobs = 1;                    ///< submissions at once
+  bool resume = false;                  ///< results with the same digest stand
 };
 
 /// How far a run has come.
 struct Progress {
-  std::size_t all = 0;
+  std::size_t all = 0;       ///< submissions of the class
   std::size_t finished = 0;  ///< those that stood already included
   std::size_t stood = 0;     ///< taken over from an earlier run
-  std::size_t running = 0;
+  std::size_t running = 0;   ///< those that a thread is at work on
 };
 
 /// Grades a class. `jobs` threads take one submission after the other from the list and do all its labs; a
@@ -70,9 +71,12 @@ struct Progress {
 /// That of the output folder ends the run, since nothing could be kept any more.
 class ClassRun {
  public:
+  /// Asked several times a second, with a lock held, so it must not wait.
   using Stop = std::function<bool()>;
+  /// Hears how far the run has come, and the rows that have come since the last time. The same holds.
   using Watch = std::function<void(const Progress&, const std::vector<GradebookRow>&)>;
 
+  /// Nothing begins yet. `out` must outlive the run.
   ClassRun(ClassPlan plan, OutputFolder& out, Craft craft);
   ~ClassRun();
   ClassRun(const ClassRun&) = delete;
@@ -83,9 +87,11 @@ class ClassRun {
   /// is abandoned and pending. Throws the trouble of the output folder. To be called once.
   void run(const Stop& stop, const Watch& watch);
 
-  /// In the order of the list.
+  /// The gradebook as it stands, in the order of the list: pending what is not finished.
   [[nodiscard]] std::vector<GradebookRow> rows() const;
+  /// The gradebook's labs, `05-unreliable-udp`, in its order.
   [[nodiscard]] std::vector<std::string> lab_ids() const;
+  /// How far the run has come; may be asked by any thread.
   [[nodiscard]] Progress progress() const;
 
   /// The first trouble of the grader's own, for a line at the end; empty when there was none.

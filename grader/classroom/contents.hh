@@ -11,13 +11,13 @@ namespace wirelab {
 
 /// A file found in a submission.
 struct FoundFile {
-  std::string path;  ///< from the submission's root, parts joined by '/'
-  std::string content;
+  std::string path;     ///< from the submission's root, parts joined by '/'
+  std::string content;  ///< all of its bytes
 };
 
 /// What was found in a submission under the names that were looked for.
 struct Contents {
-  std::vector<FoundFile> files;
+  std::vector<FoundFile> files;    ///< in no order that matters: see choose_files
   std::vector<std::string> notes;  ///< for the student: what was passed over, and why; safe to print
 };
 
@@ -28,8 +28,8 @@ class Unreadable : public std::runtime_error {
 
 /// Where a path inside a submission leads.
 struct FoundPath {
-  std::vector<std::string> folders;
-  std::string name;
+  std::vector<std::string> folders;  ///< from the submission's root on
+  std::string name;                  ///< the last part
 };
 
 /// Takes a path apart at each `/`, empty parts and `.` left out.

@@ -11,12 +11,13 @@ namespace wirelab {
 /// own old grade.
 class Digest {
  public:
+  /// Takes in one more text; its length counts, too.
   void add(std::string_view text) {
     for (const char c : std::to_string(text.size()) + ":") mix(c);  // so that "ab","c" is not "a","bc"
     for (const char c : text) mix(c);
   }
 
-  /// 16 hexadecimal digits.
+  /// The digest of what was added so far: 16 lower-case hexadecimal digits.
   [[nodiscard]] std::string hex() const {
     std::string digits;
     for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[(state_ >> shift) & 0xf];

@@ -10,13 +10,14 @@ namespace wirelab {
 
 /// A row of the gradebook: what is kept in memory of a student once the files are written.
 struct GradebookRow {
+  /// What came of one lab.
   struct Cell {
-    Standing standing = Standing::pending;
-    int points = 0;
-    std::string word;
-    std::vector<std::string> badges;
+    Standing standing = Standing::pending;  ///< whether points and word stand
+    int points = 0;                         ///< reached, of 100
+    std::string word;                       ///< as LabResult::word
+    std::vector<std::string> badges;        ///< of the stretch checks that passed
   };
-  std::string student;
+  std::string student;     ///< Submission::name
   std::vector<Cell> labs;  ///< in the order of the gradebook's labs
 };
 

@@ -16,9 +16,8 @@ namespace wirelab {
 ///     gradebook.csv
 ///     students/NAME/feedback.txt, result.json
 ///     evidence/NAME/05-unreliable-udp/CHECK/        of checks that did not pass
-///     .wirelab-grades                               says whose folder this is, and is locked while a run
-///     writes .work/                                        what is not finished; nothing here is ever read
-///     again
+///     .wirelab-grades    says whose folder this is, and is locked while a run writes
+///     .work/             what is not finished; nothing here is ever read again
 ///
 /// The files are the journal. Each is written beside its place and then renamed into it (rename(2) is
 /// atomic), and a student's result.json comes last: where it is, all is there, and a run that is killed at
@@ -38,10 +37,13 @@ class OutputFolder {
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
+  /// The folder as it was given.
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
 
-  /// An empty folder of this name to work in, and its end.
+  /// An empty folder of this name to work in, absolute. What was there is removed. Throws
+  /// std::filesystem::filesystem_error.
   std::filesystem::path make_work(const std::string& name);
+  /// Removes such a folder again, as far as that is possible.
   void remove_work(const std::string& name);
 
   /// Where compiled files are shared between students while the run lasts.

@@ -11,16 +11,17 @@ namespace wirelab {
 
 /// What one student handed in.
 struct Submission {
+  /// What lies at `path`.
   enum class Kind { folder, archive, link };
   std::string name;  ///< of the student: the name of folder or archive, unique in the class (`safe_name`)
-  std::filesystem::path path;
-  Kind kind = Kind::folder;  ///< `link`: a symbolic link inside a class folder, which is not followed
-  bool named = false;        ///< the user gave this very path; false: it was found in a class folder
+  std::filesystem::path path;  ///< as the user gave it, or below a folder that the user gave
+  Kind kind = Kind::folder;    ///< `link`: a symbolic link inside a class folder, which is not followed
+  bool named = false;          ///< the user gave this very path; false: it was found in a class folder
 };
 
 /// The submissions that the user's paths stand for, and what lay beside them.
 struct ClassList {
-  std::vector<Submission> submissions;
+  std::vector<Submission> submissions;   ///< by name
   std::vector<std::string> passed_over;  ///< one line each: files in a class folder that are no submissions
 };
 

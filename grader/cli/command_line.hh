@@ -10,7 +10,7 @@ namespace wirelab {
 
 /// What the command line asked for.
 struct CommandLine {
-  std::string colour = "auto";
+  std::string colour = "auto";           ///< `--color`: see Console
   std::function<int(Session&)> command;  ///< its result is the exit status
 };
 

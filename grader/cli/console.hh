@@ -15,10 +15,12 @@ class Console {
  public:
   /// `colour` is "auto", "always" or "never".
   explicit Console(std::string_view colour);
+  /// Takes the line below away.
   ~Console() { status({}); }
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
+  /// How text is dressed for standard output.
   [[nodiscard]] const Style& style() const { return style_; }
 
   /// Prints text, which should end a line.

@@ -15,14 +15,16 @@ namespace wirelab {
 /// rename(2), and is never changed: several threads and processes may share a cache.
 class BuildCache {
  public:
+  /// `folder` is made when something is first stored.
   explicit BuildCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
+  /// What the cache holds for some inputs.
   struct Entry {
-    std::filesystem::path product;
-    std::string log;  ///< what the compiler said
+    std::filesystem::path product;  ///< the file, to be copied or linked and never changed
+    std::string log;                ///< what the compiler said
   };
 
-  /// What was made from these very inputs.
+  /// What was made from these very inputs; empty when nothing was, or it cannot be read.
   [[nodiscard]] std::optional<Entry> find(std::string_view inputs) const;
 
   /// Keeps a copy. The oldest entries go when there are very many.

@@ -16,20 +16,21 @@ struct Toolbox {
 
   /// Throws std::runtime_error when the build is not complete.
   static Toolbox locate();
+  /// The lab's checks as a program.
   [[nodiscard]] std::filesystem::path check_executable(
       const Lab& lab) const;  ///< bin/check-05-unreliable-udp
 };
 
 /// What came of compiling a student's files.
 struct Build {
-  bool ok = false;
+  bool ok = false;                ///< it compiled and was linked, with warnings or without
   std::filesystem::path program;  ///< the executable, when ok
   std::string diagnostics;        ///< what the compiler said (also warnings), made safe to print
   std::string missing;            ///< the first file that was not there; then nothing was compiled
   double cpu_seconds = 0;         ///< user and system time of compiler and linker, and of the sandbox
 };
 
-/// The largest file that is taken from a student.
+/// The largest file that is taken from a student, in bytes.
 inline constexpr std::size_t most_source_bytes = 1 << 20;
 
 /// Compiles a lab's program from the student's files in `sources` and the lab's given files, in a sandbox
@@ -42,6 +43,8 @@ inline constexpr std::size_t most_source_bytes = 1 << 20;
 Build build_program(const Toolbox& toolbox, const Lab& lab, const std::filesystem::path& sources,
                     const std::filesystem::path& output, const std::filesystem::path& cache,
                     const Toolchain& tools);
+
+/// The same with the build folder's own toolchain: see Toolchain::load.
 Build build_program(const Toolbox& toolbox, const Lab& lab, const std::filesystem::path& sources,
                     const std::filesystem::path& output, const std::filesystem::path& cache);
 

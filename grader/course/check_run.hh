@@ -43,12 +43,13 @@ std::vector<Verdict> not_judged(const Lab& lab, const std::vector<std::string>& 
 
 /// The score of a lab.
 struct Score {
-  int points = 0;        ///< of the core checks that passed
-  int most = 0;          ///< of all core checks that were chosen
-  int inconclusive = 0;  ///< how many checks could not be judged
-  int failed = 0;
-  std::vector<std::string> badges;
+  int points = 0;                   ///< of the core checks that passed
+  int most = 0;                     ///< of all core checks that were chosen
+  int inconclusive = 0;             ///< how many checks could not be judged
+  int failed = 0;                   ///< how many checks failed, stretch checks included
+  std::vector<std::string> badges;  ///< of the stretch checks that passed
 };
+/// Adds up the verdicts. One on a check that the lab does not have is passed over.
 Score score(const Lab& lab, const std::vector<Verdict>& verdicts);
 
 /// How the course presents a check, for the report. `rerun` is the command that checks this lab in the same

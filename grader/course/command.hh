@@ -7,7 +7,7 @@ namespace wirelab {
 
 /// What came of a command: its exit status (128 and its number when a signal ended it), and all it printed.
 struct CommandResult {
-  int status = 0;
+  int status = 0;      ///< of the shell's kind: 0 to 255
   std::string output;  ///< standard output and standard error, as they came
 };
 

@@ -9,8 +9,8 @@ namespace wirelab {
 
 /// One thing that the labs need of a machine, looked at.
 struct Finding {
-  std::string need;  ///< "user namespaces"
-  bool ok = false;
+  std::string need;       ///< "user namespaces"
+  bool ok = false;        ///< it is there, and works
   bool optional = false;  ///< the labs work without it
   std::string trouble;    ///< why it is not there: operation and reason
   std::string remedy;     ///< what exactly to do
@@ -31,7 +31,7 @@ struct NamespaceFacts {
   long most_network_namespaces = -1;  ///< user.max_net_namespaces
   long unprivileged_clone = -1;       ///< kernel.unprivileged_userns_clone (Debian)
   long apparmor_restricts = -1;       ///< kernel.apparmor_restrict_unprivileged_userns (Ubuntu)
-  bool in_container = false;
+  bool in_container = false;          ///< the container's own rules may forbid it, whatever the kernel says
 };
 
 /// What to do about it.

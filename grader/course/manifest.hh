@@ -9,10 +9,10 @@ namespace wirelab {
 
 /// One check, as the manifest presents it. The code is the test of the same name in the lab's checks.cc.
 struct CheckInfo {
-  std::string name;   ///< `client_doubles_its_patience_after_every_silent_try`
-  std::string title;  ///< a sentence that says what holds
-  int points = 0;     ///< core checks: at least 1, all together 100; stretch: 0
-  bool stretch = false;
+  std::string name;          ///< `client_doubles_its_patience_after_every_silent_try`
+  std::string title;         ///< a sentence that says what holds
+  int points = 0;            ///< core checks: at least 1, all together 100; stretch: 0
+  bool stretch = false;      ///< beyond the core: earns a badge, no points
   std::string badge;         ///< stretch: what one earns
   std::string concept_name;  ///< "exponential backoff"
   std::string slide;         ///< where the deck explains it: `slides/05-unreliable-udp.md#backoff`
@@ -45,26 +45,27 @@ struct CheckInfo {
 ///
 /// Keys may be left out only where the members below say so. A key that is not known is an error.
 struct Lab {
-  int number = 0;
-  std::string slug;  ///< `unreliable-udp`
-  std::string title;
+  int number = 0;                  ///< from 1, as in the folder's name
+  std::string slug;                ///< `unreliable-udp`
+  std::string title;               ///< for lists and headings
   std::string program;             ///< name of the executable: `unreliable_udp`
   std::vector<std::string> files;  ///< what the student writes and hands in
   std::vector<std::string> given;  ///< what the lab provides beside it: `main.cc`, `unreliable_udp.hh`
   std::vector<std::string> hints;  ///< in the order to give them
   std::string slides;              ///< path of the deck, from the course's root
-  std::vector<CheckInfo> checks;
-  std::filesystem::path folder;  ///< labs/NN-slug, absolute
+  std::vector<CheckInfo> checks;   ///< in the manifest's order, which is that of reports
+  std::filesystem::path folder;    ///< labs/NN-slug, absolute
 
   /// `05-unreliable-udp`: the name of its folder everywhere.
   [[nodiscard]] std::string id() const;
+  /// The check of this name; null when the lab has none.
   [[nodiscard]] const CheckInfo* find_check(std::string_view name) const;
 };
 
 /// The course: its root folder and its labs by number.
 struct Course {
-  std::filesystem::path root;
-  std::vector<Lab> labs;
+  std::filesystem::path root;  ///< the folder that holds labs/ and common/
+  std::vector<Lab> labs;       ///< by number, ascending
 
   /// The lab called `5`, `05`, `unreliable-udp` or `05-unreliable-udp`.
   /// Throws std::invalid_argument, `lab 99: no such lab (there are 03, 05)`.
@@ -75,7 +76,8 @@ struct Course {
 /// twice, core points that do not add up to 100, fewer than three hints).
 Lab load_lab(const std::filesystem::path& manifest);
 
-/// Reads every labs/*/lab.toml under `root`.
+/// Reads the manifest of each folder in labs/ under `root`. Throws as load_lab does, and
+/// std::filesystem::filesystem_error when there is no labs/.
 Course load_course(const std::filesystem::path& root);
 
 }  // namespace wirelab

@@ -12,8 +12,9 @@ namespace wirelab {
 /// What somebody who made a catalogued mistake is told, by the check that caught it.
 struct Message {
   std::string mistake;  ///< its name in the catalogue
-  std::string check;
-  std::string text;  ///< the likely cause, with every number as `#`: those may differ from run to run
+  std::string check;    ///< the one that caught it
+  std::string text;     ///< the likely cause, with every number as `#`: those may differ from run to run
+  /// By mistake, then check, then text.
   friend auto operator<=>(const Message&, const Message&) = default;
 };
 

@@ -21,11 +21,11 @@ namespace wirelab {
 /// A line that begins with a blank goes on with the one before. `Caught-by` names one check or several, with
 /// commas.
 struct Mistake {
-  std::string name;  ///< of the file, without `.patch`
-  std::string title;
-  std::string misunderstanding;
+  std::string name;                    ///< of the file, without `.patch`
+  std::string title;                   ///< a sentence without a full stop that says what is wrong
+  std::string misunderstanding;        ///< what one must believe to make it
   std::vector<std::string> caught_by;  ///< every one of these fails
-  std::filesystem::path patch;
+  std::filesystem::path patch;         ///< the file
 };
 
 /// The mistakes of a lab, by name. Throws std::runtime_error naming file and reason: a header that is

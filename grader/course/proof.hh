@@ -14,7 +14,7 @@ namespace wirelab {
 
 /// What came of trying a claim: it holds (passed), it does not (failed), or it could not be judged.
 struct Proof {
-  Outcome outcome = Outcome::passed;
+  Outcome outcome = Outcome::passed;   ///< of the claim, not of a program
   std::string detail;                  ///< why it does not hold
   std::string mistake;                 ///< of a mistake: its name
   std::vector<std::string> caught_by;  ///< of a mistake: the checks that failed, of those that were run
@@ -28,6 +28,7 @@ struct Claim {
   std::function<Proof()> prove;  ///< may be called by any thread
 };
 
+/// How claims are to be tried.
 struct ProofOptions {
   std::filesystem::path work;   ///< folder for programs
   std::filesystem::path cache;  ///< of compiled files

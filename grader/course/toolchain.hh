@@ -9,14 +9,14 @@ namespace wirelab {
 /// How students' files are compiled: chosen once by common/toolchain.cmake, so that the precompiled header
 /// and every file that uses it see the same flags.
 struct Toolchain {
-  std::string compiler;
+  std::string compiler;              ///< the program, as CMake found it
   std::vector<std::string> compile;  ///< flags for every file, the precompiled header included
-  std::vector<std::string> link;
-  std::vector<std::string> strict;  ///< the project's own warnings, as errors
-  std::filesystem::path root;       ///< the course
-  std::filesystem::path prelude;    ///< the precompiled header
-  std::filesystem::path library;    ///< common/, compiled
-  std::string description;          ///< the whole of toolchain.json, and what was changed since
+  std::vector<std::string> link;     ///< flags for the linker, behind objects and library
+  std::vector<std::string> strict;   ///< the project's own warnings, as errors
+  std::filesystem::path root;        ///< the course
+  std::filesystem::path prelude;     ///< the precompiled header
+  std::filesystem::path library;     ///< common/, compiled
+  std::string description;           ///< the whole of toolchain.json, and what was changed since
 
   /// Reads `toolchain.json` of a build folder. Throws std::system_error or std::runtime_error naming the
   /// file.

@@ -14,6 +14,7 @@ namespace wirelab {
 /// (::1) there, who is on its right .2 (::2). So a router's first address is the one that the client's side
 /// sees.
 struct Chain {
+  /// Which addresses the hosts get: IPv4 alone, or IPv6 as well.
   enum class Families { ipv4, both };
 
   /// One cable for each MTU, from the client on; one router less. `network` is B, from 1 to 255. Throws
@@ -21,10 +22,10 @@ struct Chain {
   Chain(Network& net, const std::vector<unsigned>& mtus, unsigned network,
         Families families = Families::ipv4);
 
-  Host& client;
-  std::vector<Host*> routers;
-  Host& server;
-  std::vector<Segment*> cables;
+  Host& client;                  ///< the end on the left
+  std::vector<Host*> routers;    ///< from the client on; they live as long as the network
+  Host& server;                  ///< the end on the right
+  std::vector<Segment*> cables;  ///< from the client on, one more than routers
 };
 
 }  // namespace wirelab

@@ -17,7 +17,9 @@ namespace wirelab {
 /// carries out the deliveries that rules have put off. Everything segments hold is guarded by `mutex`.
 class Courier {
  public:
+  /// Starts the thread. Throws std::system_error.
   Courier();
+  /// As `stop`.
   ~Courier();
   Courier(const Courier&) = delete;
   Courier& operator=(const Courier&) = delete;

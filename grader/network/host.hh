@@ -16,7 +16,7 @@ struct InterfaceAddress {
   Address address;         ///< port 0
   unsigned prefix_length;  ///< bits
 
-  /// Throws std::invalid_argument when `text` is not of that form.
+  /// Reads `10.5.0.1/24`. Throws std::invalid_argument when `text` is not of that form.
   static InterfaceAddress parse(const std::string& text);
 };
 
@@ -30,10 +30,12 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
+  /// As it was given: in messages, and in captures' descriptions.
   [[nodiscard]] const std::string& name() const { return name_; }
 
   /// The calling thread is on this host for the life of the guard: see NetworkNamespace::Visit.
   [[nodiscard]] NetworkNamespace::Visit visit() const { return namespace_.visit(); }
+  /// The namespace that the host is, for programs to be started in.
   [[nodiscard]] const NetworkNamespace& network_namespace() const { return namespace_; }
 
   /// Every address that an interface has, in the order they were given. Port 0.
@@ -54,7 +56,7 @@ class Host {
   /// Sends packets for `destination` ("10.9.0.0/24") by way of this gateway.
   Host& route(const std::string& destination, const std::string& gateway);
 
-  /// The largest IP packet the interface sends, in bytes; at most the MTU of its cable.
+  /// Sets the largest IP packet the interface sends, in bytes; at most the MTU of its cable.
   Host& mtu(const std::string& interface, unsigned bytes);
 
   /// Passes on packets that are for others: what makes a host a router.

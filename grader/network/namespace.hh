@@ -16,7 +16,9 @@ class NetworkNamespace {
   /// belong to the namespace, and keep belonging to it afterwards.
   class Visit {
    public:
+    /// Enters. `there` need not outlive the visit. Throws std::system_error. See setns(2).
     explicit Visit(const NetworkNamespace& there);
+    /// Goes back to where the thread was.
     ~Visit();
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
@@ -24,6 +26,7 @@ class NetworkNamespace {
    private:
     Descriptor home_;
   };
+  /// A guard for the calling thread: `const auto inside = there.visit();`. Throws std::system_error.
   [[nodiscard]] Visit visit() const { return Visit(*this); }
 
   /// The descriptor that stands for the namespace, for setns(2) and IFLA_NET_NS_FD.
@@ -47,10 +50,10 @@ inline constexpr unsigned sandbox_user = 1000;
 /// Who that is on the machine: nobody.
 inline constexpr unsigned outside_nobody = 65534;
 
-/// Whether a user ID is mapped in the calling process's user namespace.
+/// Whether a user ID is mapped in the calling process's user namespace, as /proc/self/uid_map says.
 bool has_user(unsigned id);
 
-/// Whether `sandbox_user` is.
+/// Whether programs under test can run as another user than the grader, `sandbox_user`, here.
 inline bool has_sandbox_user() { return has_user(sandbox_user); }
 
 }  // namespace wirelab

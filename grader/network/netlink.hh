@@ -23,8 +23,8 @@ class KernelBusy : public std::runtime_error {
 };
 
 /// Set-up of one namespace's interfaces, addresses and routes: an rtnetlink(7) socket that belongs to the
-/// namespace in which it was made. Every function throws std::system_error-like errors (std::runtime_error
-/// with libnl's reason) that name the operation and the interface or address.
+/// namespace in which it was made. Every function throws std::runtime_error, with libnl's reason, that
+/// names the operation and the interface or address: `create veth w3: File exists`.
 class Netlink {
  public:
   /// A socket of the namespace the calling thread is in.
@@ -38,10 +38,14 @@ class Netlink {
   /// Asked for once: interfaces keep their names.
   int index_of(const std::string& interface);
 
+  /// Lets the interface carry frames (IFF_UP).
   void set_up(const std::string& interface);
+  /// The largest IP packet that the interface sends, in bytes.
   void set_mtu(const std::string& interface, unsigned bytes);
 
-  /// Returns when packets to the address are accepted. Throws KernelBusy where that takes half a minute.
+  /// Gives the interface an address, without duplicate address detection; an IPv4 network with room for it
+  /// gets its broadcast address, too. Returns when packets to the address are accepted. Throws KernelBusy
+  /// where that takes half a minute.
   void add_address(const std::string& interface, const InterfaceAddress& address);
 
   /// Turns the entry "this address is ours" (RTN_LOCAL) of the local table into "this one is a broadcast

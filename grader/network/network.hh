@@ -28,8 +28,10 @@ namespace wirelab {
 ///       eth0 ===(veth)=== Port ─ Segment ─ Port ===(veth)=== eth0
 class Network {
  public:
-  /// The calling thread must be in a private world. Throws std::system_error.
+  /// The calling thread must be in a private world. Throws std::system_error, or std::runtime_error with
+  /// libnl's reason.
   Network();
+  /// Stops the courier. Hosts whose programs or sockets still live stay until those are gone.
   ~Network();
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -53,19 +55,24 @@ class Network {
     std::string name;     ///< for captures; made of the hosts' names when empty
   };
 
-  /// A cable between two hosts, or a hub with any number of them. Each host gets its next interface, eth0
+  /// A cable between two hosts. Each host gets its next interface, eth0
   /// first, and knows the hardware addresses of the others: the first datagram is on the cable when it is
   /// sent, not when address resolution has come to an end. (For addresses that come later, or do not exist,
   /// hosts resolve as usual.)
   Segment& link(Host& a, Host& b, Cable cable);
+  /// The same, of 1,500 bytes.
   Segment& link(Host& a, Host& b) { return link(a, b, Cable{}); }
+  /// A hub with any number of hosts, who are plugged in as `link` does it.
   Segment& segment(const std::vector<Host*>& hosts, Cable cable);
+  /// The same, of 1,500 bytes.
   Segment& segment(const std::vector<Host*>& hosts) { return segment(hosts, Cable{}); }
 
   /// From now on nothing crosses any cable, and captures stay as they are.
   void stop() { courier_.stop(); }
 
+  /// Hosts and routers, in the order they were made.
   [[nodiscard]] const std::deque<Host>& hosts() const { return hosts_; }
+  /// Cables and hubs, in the order they were made.
   [[nodiscard]] const std::deque<Segment>& segments() const { return segments_; }
 
  private:

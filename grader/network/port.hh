@@ -19,6 +19,7 @@ namespace wirelab {
 /// are counted.
 class Port {
  public:
+  /// Takes one frame, and when the kernel saw it.
   using Receiver = std::function<void(std::span<const std::byte>, std::chrono::steady_clock::time_point)>;
 
   /// On an interface of the calling thread's namespace. `mtu` in bytes. Throws std::system_error.

@@ -21,8 +21,8 @@ struct Delivery {
 
 /// What becomes of a frame: no delivery loses it, one carries it on, two duplicate it.
 struct Fate {
-  std::vector<Delivery> deliveries;
-  std::string why;  ///< for people: "lost", "delayed 20 ms"
+  std::vector<Delivery> deliveries;  ///< in any order: each has its own time
+  std::string why;                   ///< for people: "lost", "delayed 20 ms"
 };
 
 /// An impairment of a cable. Returns the fate of a frame, or nothing when the frame is none of its business;
@@ -39,13 +39,14 @@ Rule drop_nth(Match match, unsigned n);
 /// Loses the first `count` frames that match.
 Rule drop_first(Match match, unsigned count);
 
-/// Loses each frame that matches with this probability, by a generator with this seed.
+/// Loses each frame that matches with this probability, from 0 to 1, by a generator with this seed.
 Rule drop_randomly(Match match, double probability, std::uint64_t seed);
 
 /// Everything that matches arrives this much later.
 Rule delay(Match match, std::chrono::nanoseconds by);
 
-/// Each frame arrives later by a time drawn evenly from [least, most]; so frames may overtake each other.
+/// Each frame that matches arrives later by a time drawn evenly from [least, most]; so frames may overtake
+/// each other.
 Rule jitter(Match match, std::chrono::nanoseconds least, std::chrono::nanoseconds most, std::uint64_t seed);
 
 /// Everything that matches arrives 1 + `copies` times: at once, and again after each further `gap`.
@@ -65,7 +66,7 @@ Rule corrupt(Match match, std::uint64_t seed);
 Rule rewrite(Match match, std::function<Bytes(const Frame&)> change);
 
 /// The same frame with another UDP payload (or TCP, of the same length) and all lengths and checksums made
-/// right.
+/// right. Throws std::logic_error when it is neither UDP nor TCP.
 Bytes replace_payload(const Frame& frame, const std::string& payload);
 
 /// Nothing gets through at all, address resolution included: the cable is cut.

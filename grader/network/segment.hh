@@ -23,19 +23,23 @@ class Courier;
 /// thread.
 class Segment {
  public:
+  /// Frames' times are this clock's, as the kernel stamped them.
   using Clock = std::chrono::steady_clock;
 
+  /// Without any host; `courier`, which must outlive it, is to carry its frames.
   Segment(std::string name, Courier& courier) : name_(std::move(name)), courier_(courier) {}
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
+  /// As given in Network::Cable, or made of the hosts' names.
   [[nodiscard]] const std::string& name() const { return name_; }
 
   /// Adds a rule, after those that are there, for good.
   Segment& rule(Rule rule);
 
-  /// Adds a rule in front of those that are there, for the life of the guard.
   class Impairment;
+
+  /// Adds a rule in front of those that are there, for the life of the guard.
   [[nodiscard]] Impairment impair(Rule rule);
 
   /// Puts a frame of the grader's own on the cable: every host sees it, no rule does.
@@ -82,6 +86,7 @@ class Segment {
 /// Takes its rule out of the segment again when it goes out of scope.
 class Segment::Impairment {
  public:
+  /// Frames that have entered already are not called back.
   ~Impairment();
   Impairment(const Impairment&) = delete;
   Impairment& operator=(const Impairment&) = delete;

@@ -8,9 +8,9 @@ namespace wirelab {
 
 /// A file or folder of the machine that can be seen inside a sandbox.
 struct Bind {
-  std::filesystem::path outside;
-  std::filesystem::path inside;
-  bool writable = false;
+  std::filesystem::path outside;  ///< where it is on the machine; must be there
+  std::filesystem::path inside;   ///< where the sandbox shows it, absolute
+  bool writable = false;          ///< what the sandbox writes there stays
 };
 
 /// What a command needs to be readable so that it can start: the program itself (found along PATH), an

@@ -21,10 +21,13 @@ namespace wirelab {
 /// its own memory.
 class SystemCallBorder {
  public:
+  /// `listener` is the filter's, to be owned from now on; `plan`, which must outlive this object, says which
+  /// calls are struck.
   SystemCallBorder(Descriptor listener, FaultPlan& plan);
 
-  /// For the supervising thread: what to poll for, and how long at most (milliseconds; -1 for ever).
+  /// For the supervising thread: adds what to poll for.
   void add_events(std::vector<pollfd>& events) const;
+  /// How long that thread may poll at most before it calls `serve`, in milliseconds; -1 for ever.
   [[nodiscard]] int patience_ms() const;
 
   /// Answers what can be answered now. Never waits.

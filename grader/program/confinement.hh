@@ -17,9 +17,9 @@ namespace wirelab {
 
 // How a program gets into its sandbox:
 //
-//   this process  --posix_spawn-->  bubblewrap  --clone-->  bubblewrap's child, which builds the view and
-//   executes
-//                                   (waits)                 the launcher  --fork-->  the program
+//   this process  --posix_spawn-->  bubblewrap  --clone-->  bubblewrap's child
+//                                   (waits)                 builds the view and executes
+//                                                           the launcher  --fork-->  the program
 //
 // The launcher is process 1 of a new PID namespace. It lives exactly as long as it should because it holds
 // one end of a socket whose other end is here alone; bubblewrap, in a session of its own, ends when the
@@ -27,22 +27,22 @@ namespace wirelab {
 
 /// What to start, and where.
 struct Confinement {
-  Sandbox sandbox;
-  std::vector<std::string> command;
-  Limits limits;
-  std::vector<Call> watched;
-  bool raw_sockets = false;
-  bool without_ipv6 = false;
+  Sandbox sandbox;                   ///< what it sees of the machine
+  std::vector<std::string> command;  ///< program and arguments, as seen inside; looked for along PATH
+  Limits limits;                     ///< all but `output`, which is for the reader of its pipes
+  std::vector<Call> watched;         ///< for which its filter asks the grader: see make_syscall_filter
+  bool raw_sockets = false;          ///< it keeps CAP_NET_RAW over its network
+  bool without_ipv6 = false;         ///< IPv6 sockets cannot be had: see make_syscall_filter
   const NetworkNamespace* network = nullptr;  ///< none: a private world of its own, with an empty network
   std::array<int, 3> standard{-1, -1, -1};    ///< the program's standard input, output and error
 };
 
 /// A program that stands before its first instruction, and what the grader holds of it.
 struct Confined {
-  Descriptor control;   ///< to the launcher; closing it ends everything
-  Descriptor program;   ///< a pidfd
-  Descriptor listener;  ///< of its system call filter; empty when nothing is watched
-  pid_t pid = -1;
+  Descriptor control;     ///< to the launcher; closing it ends everything
+  Descriptor program;     ///< a pidfd
+  Descriptor listener;    ///< of its system call filter; empty when nothing is watched
+  pid_t pid = -1;         ///< of the program, in the grader's PID namespace
   pid_t bubblewrap = -1;  ///< to be waited for, once the launcher has ended
 };
 

@@ -10,10 +10,12 @@ namespace wirelab {
 /// A new folder inside `parent`, removed with all that is in it when the object ends.
 class TemporaryFolder {
  public:
+  /// `parent` must be there. Throws std::system_error. See mkdtemp(3).
   explicit TemporaryFolder(const std::filesystem::path& parent);
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  /// The folder itself; it stays the same for the object's life.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:

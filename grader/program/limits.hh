@@ -6,6 +6,7 @@
 
 namespace wirelab {
 
+/// The clock of all deadlines and times: never set back, not even when the machine's time of day is.
 using Clock = std::chrono::steady_clock;
 
 /// What a sandboxed program may use. Whoever goes over a limit is ended, and `Exit` says which it was.
@@ -20,13 +21,16 @@ struct Limits {
 
 /// How a program ended.
 struct Exit {
+  /// `exited` by itself, `signalled` by anybody, or ended because of one of the limits; `time_limit` is the
+  /// one that run_sandboxed is given.
   enum class Reason { exited, signalled, cpu_limit, memory_limit, output_limit, time_limit };
-  Reason reason = Reason::exited;
-  int code = 0;            ///< for `exited`: the exit status
-  int signal = 0;          ///< for all others: the signal that ended it
-  Clock::time_point time;  ///< when the grader learned of it
+  Reason reason = Reason::exited;  ///< decides which of the members below count
+  int code = 0;                    ///< for `exited`: the exit status
+  int signal = 0;                  ///< for all others: the signal that ended it
+  Clock::time_point time;          ///< when the grader learned of it
 
-  /// "exit status 1", "killed by signal 11 (Segmentation fault)", "stopped: it used too much processor time"
+  /// For people, without a full stop: "exit status 1", "killed by signal 11 (Segmentation fault)", "stopped:
+  /// it used too much processor time"
   [[nodiscard]] std::string to_string() const;
 };
 

@@ -11,7 +11,7 @@ namespace wirelab {
 /// One line of output, without its newline.
 struct Line {
   Clock::time_point time;  ///< when its last byte was read
-  std::string text;
+  std::string text;        ///< as printed: any bytes but a newline
 };
 
 /// What a program has printed so far on one of its outputs: the bytes, and the complete lines with their
@@ -24,8 +24,11 @@ class Output {
   /// Nothing more can come: what stands after the last newline is a line.
   void close();
 
+  /// Everything that was taken, newlines and all.
   [[nodiscard]] const std::string& bytes() const { return bytes_; }
+  /// The complete lines, in order.
   [[nodiscard]] const std::vector<Line>& lines() const { return lines_; }
+  /// Whether `close` has been called.
   [[nodiscard]] bool closed() const { return closed_; }
 
  private:

@@ -26,8 +26,8 @@ struct Launch {
   std::vector<Bind> binds;                         ///< what the program needs to see
   std::map<std::string, std::string> environment;  ///< added to the sandbox's own
   std::optional<std::string> input;  ///< the whole of standard input; without it, `write_input` feeds it
-  Limits limits;
-  std::vector<Call> watched;  ///< the calls that faults may strike later; costs about 3 us each time
+  Limits limits;                     ///< who goes over one is ended, and `wait` tells which it was
+  std::vector<Call> watched;         ///< the calls that faults may strike later; costs about 3 us each time
   std::vector<Fault> faults;  ///< armed before the program makes its first call; theirs must be watched, too
   bool bare = false;          ///< without the system's own files: see Sandbox
   bool raw_sockets = false;   ///< may open raw and packet sockets in its host
@@ -46,10 +46,14 @@ class Process {
   /// executed exits with status 127 and says why on standard error. Throws std::runtime_error when the grader
   /// cannot build the sandbox (its own trouble, never the program's).
   static Process start(const Host& host, Launch launch);
+  /// The same in a namespace that need not be a host's; `hostname` is what the program sees as its machine's.
   static Process start(const NetworkNamespace& network, const std::string& hostname, Launch launch);
 
+  /// Takes the program over; the one moved from may only be assigned to, or end.
   Process(Process&&) noexcept;
+  /// Ends the program that was held, and takes the other's over.
   Process& operator=(Process&&) noexcept;
+  /// Ends the program and all its children.
   ~Process();
 
   /// The program's process ID in the grader's PID namespace.
@@ -58,8 +62,9 @@ class Process {
   void write_input(std::string_view bytes);  ///< queued and fed as the program reads
   void close_input();                        ///< end of file, after what is queued
 
-  /// All bytes so far.
+  /// All bytes that it has printed so far, at most Limits::output.
   [[nodiscard]] std::string standard_output() const;
+  /// Likewise, on standard error.
   [[nodiscard]] std::string standard_error() const;
   [[nodiscard]] std::size_t printed() const;  ///< bytes on standard output so far
 
@@ -88,9 +93,9 @@ class Process {
   /// Arms a fault. Its call must be among `Launch::watched` (std::logic_error otherwise).
   void inject(const Fault& fault);
 
-  /// How often faults have struck this call, and how often the program has made it (only watched calls are
-  /// counted).
+  /// How often faults have struck this call.
   [[nodiscard]] unsigned struck(Call call) const;
+  /// How often the program and its children have made this call; only watched calls are counted.
   [[nodiscard]] unsigned made(Call call) const;
 
   /// Time the program's threads have spent ready to run without a processor, since start: the part of any

@@ -17,9 +17,10 @@ namespace wirelab {
 /// This is the view only. Who runs inside, with which rights and limits, is settled by the launcher
 /// (launcher.cc), which is the first process in every sandbox: see Process and run_sandboxed, which start it.
 struct Sandbox {
-  std::string hostname = "sandbox";
-  std::vector<Bind> binds;
-  /// LeakSanitizer would trace the program, which the system call filter refuses, and fail it for that.
+  std::string hostname = "sandbox";  ///< what uname(2) tells inside
+  std::vector<Bind> binds;           ///< what of the machine is to be seen besides
+  /// All of it: nothing is inherited. LeakSanitizer would trace the program, which the system call filter
+  /// refuses, and fail it for that.
   std::map<std::string, std::string> environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"},
                                                     {"LANG", "C.UTF-8"},
                                                     {"HOME", "/tmp"},

@@ -22,7 +22,7 @@ struct HeldSocket {
   int type = 0;                 ///< SOCK_STREAM, ...
   Address local;                ///< AF_UNSPEC when it has none
   std::optional<Address> peer;  ///< set when connected
-  bool listening = false;
+  bool listening = false;       ///< TCP: listen(2) was called on it
 };
 
 /// The sockets a process holds at this moment. Throws std::system_error when the process cannot be looked at.
@@ -30,21 +30,22 @@ std::vector<HeldSocket> sockets_of(pid_t pid);
 
 /// One row of the kernel's table of sockets of a host, as sock_diag(7) tells it.
 struct BoundSocket {
-  Address local;
+  Address local;               ///< what it is bound to; 0.0.0.0 or :: for every address
   Address peer;                ///< port 0 when not connected
   int state = 0;               ///< TCP_LISTEN, TCP_ESTABLISHED, ... (UDP: TCP_CLOSE when not connected)
   unsigned receive_queue = 0;  ///< bytes waiting; for a listening socket the connections waiting
   unsigned send_queue = 0;     ///< for a listening socket the backlog in force
 };
 
-/// A set of states, one bit for each, as in sock_diag(7).
+/// A set of states, one bit for each (1 << TCP_LISTEN), as in sock_diag(7): here, all of them.
 inline constexpr std::uint32_t any_state = ~0u;
-inline constexpr std::uint32_t listen_state = 1u << 10;  // TCP_LISTEN
+inline constexpr std::uint32_t listen_state = 1u << 10;  ///< TCP_LISTEN alone
 
 /// The TCP (SOCK_STREAM) or UDP (SOCK_DGRAM) sockets inside a host, both families, in any of these states.
 /// Who wants TCP listeners alone should say so: for the others the kernel walks the table of all connections
-/// of the machine.
+/// of the machine. Throws std::system_error.
 std::vector<BoundSocket> sockets_in(const Host& host, int type, std::uint32_t states = any_state);
+/// The same for a namespace that need not be a host's.
 std::vector<BoundSocket> sockets_in(const NetworkNamespace& network, int type,
                                     std::uint32_t states = any_state);
 

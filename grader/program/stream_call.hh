@@ -25,7 +25,9 @@ class StreamCall {
   /// Moves at most `most` bytes, never waiting. How many were moved, or a negative errno value.
   [[nodiscard]] std::int64_t move(std::size_t most) const;
 
+  /// Our own descriptor for the program's socket: to poll, for instance. It lives as long as this object.
   [[nodiscard]] int socket() const { return socket_.get(); }
+  /// Whether bytes go to the program; otherwise they come from it.
   [[nodiscard]] bool receives() const { return receives_; }
   [[nodiscard]] bool blocks() const {
     return blocks_;

@@ -36,22 +36,36 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
+  /// The program's process ID in the grader's PID namespace.
   [[nodiscard]] pid_t pid() const { return confined_.pid; }
+  /// A pidfd of the program: see pidfd_open(2).
   [[nodiscard]] const Descriptor& program() const { return confined_.program; }
+  /// What strikes its calls; may be armed at any time, and read.
   [[nodiscard]] FaultPlan& faults() { return faults_; }
 
+  /// Queues bytes for standard input; they are fed as the program reads. What a program no longer reads is
+  /// dropped. Without effect when there is an `input_fd`.
   void write_input(std::string_view bytes);
+  /// End of file, after what is queued.
   void close_input();
 
   /// Calls `look` with standard output and error as they are now, under the lock.
   void with_outputs(const std::function<void(const Output& output, const Output& errors)>& look) const;
+  /// Waits until standard output has more than `count` complete lines, or is closed, or the deadline has
+  /// passed. True when it has.
   bool wait_for_lines(std::size_t count, Clock::time_point deadline) const;
 
+  /// How the program ended; empty while it runs. Throws std::runtime_error when the launcher ended without
+  /// saying, because somebody else killed it.
   [[nodiscard]] std::optional<Exit> exit() const;
+  /// As `exit`, once the program has ended or the deadline has passed.
   [[nodiscard]] std::optional<Exit> wait(Clock::time_point deadline) const;
   [[nodiscard]] double cpu_seconds() const;  ///< of the program and all its children, once it has ended
 
+  /// Stops the program and all its children (SIGSTOP), and waits until they stand. Throws
+  /// std::runtime_error when they do not within 30 s.
   void pause();
+  /// Lets all of them go on (SIGCONT).
   void resume();
   void kill();                            ///< waits until all are gone
   void end_because(Exit::Reason reason);  ///< like `kill`, and `exit` gives this reason

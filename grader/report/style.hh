@@ -7,7 +7,7 @@ namespace wirelab {
 
 /// How text is dressed: for a terminal with colours, or plain for files and pipes.
 struct Style {
-  bool colour = false;
+  bool colour = false;      ///< SGR codes may be used (ECMA-48)
   bool utf8 = true;         ///< box drawing, arrows and ticks; otherwise ASCII stands in for them
   std::size_t width = 100;  ///< columns
 
@@ -18,10 +18,15 @@ struct Style {
   /// NO_COLOR is not set and TERM is not "dumb"; UTF-8 when the locale says so (LC_ALL, LC_CTYPE, LANG).
   static Style for_stream(int fd, std::string_view colour = "auto");
 
+  /// For headings and scores; unchanged without colours, as all that follow.
   [[nodiscard]] std::string bold(std::string_view text) const { return paint("1", text); }
+  /// For what matters less.
   [[nodiscard]] std::string dim(std::string_view text) const { return paint("2", text); }
+  /// For what failed.
   [[nodiscard]] std::string red(std::string_view text) const { return paint("31", text); }
+  /// For what passed.
   [[nodiscard]] std::string green(std::string_view text) const { return paint("32", text); }
+  /// For what could not be judged.
   [[nodiscard]] std::string yellow(std::string_view text) const { return paint("33", text); }
 
   /// The first where the reader can see UTF-8, the second elsewhere.

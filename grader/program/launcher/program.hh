@@ -12,10 +12,10 @@ namespace wirelab::launcher {
 
 /// What the launcher was told to start.
 struct Assignment {
-  Orders orders;
+  Orders orders;                       ///< its limits and rights
   std::array<Descriptor, 3> standard;  ///< the program's standard input, output and error
-  std::vector<sock_filter> filter;
-  char** command;
+  std::vector<sock_filter> filter;     ///< its system call filter, for seccomp(2)
+  char** command;                      ///< program and arguments, null at the end, as execvp(3) wants them
 };
 
 /// Sends a report on the control socket; a grader that is gone does not matter here.
