@@ -16,8 +16,9 @@ void run_client(const Arguments& arguments);
 /// and lists who answers within the window.
 void run_discover(const Arguments& arguments);
 
-/// What discover asks, and how an answer begins.
+/// What discover asks.
 inline constexpr const char* question = "Who is there?";
+/// How an answer begins; the name of who answers may follow.
 inline constexpr const char* answer = "I am here";
 
 }  // namespace wirelab

@@ -12,12 +12,17 @@
 
 namespace wirelab {
 
+/// A message as it is on the wire.
 using Bytes = std::vector<std::uint8_t>;
 
 /// The numbers by which messages are told apart. ICMP is RFC 792, ICMPv6 is RFC 4443.
 struct Types {
-  std::uint8_t echo_request, echo_reply, unreachable, time_exceeded;
+  std::uint8_t echo_request;   ///< "are you there?"
+  std::uint8_t echo_reply;     ///< "yes", with the same identifier, sequence number and data
+  std::uint8_t unreachable;    ///< the packet could not be delivered; the code says why
+  std::uint8_t time_exceeded;  ///< a router got it with no hops left (code 0)
 };
+/// Those of ICMPv6 for AF_INET6, of ICMP for any other family.
 constexpr Types types_of(int family) {
   return family == AF_INET6 ? Types{128, 129, 1, 3} : Types{8, 0, 3, 11};
 }
@@ -27,8 +32,9 @@ inline constexpr std::size_t icmp_header_length = 8;
 
 /// What may come back for an echo request: the echo, or the news that it did not arrive.
 struct Answer {
+  /// The echo itself, or one of the two errors that this lab is about.
   enum class Kind { echo, unreachable, time_exceeded };
-  Kind kind{};
+  Kind kind{};                   ///< decides which of the members below count
   std::uint8_t code = 0;         ///< why it is unreachable
   std::uint16_t identifier = 0;  ///< of the request that it answers, in host byte order
   std::uint16_t sequence = 0;    ///< likewise

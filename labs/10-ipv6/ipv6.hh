@@ -15,16 +15,21 @@ namespace wirelab {
 /// bytes and a sockaddr_in6 28; a call that fills one in writes no more than it was given room for, and says
 /// nothing about the rest. sockaddr_storage has room for any (RFC 3493, section 3.10).
 struct Endpoint {
-  sockaddr_storage storage{};
+  sockaddr_storage storage{};                 ///< read it through the functions below
   socklen_t size = sizeof(sockaddr_storage);  ///< room for the kernel; then how much it filled in
 
+  /// AF_INET or AF_INET6; AF_UNSPEC as long as nothing was filled in.
   [[nodiscard]] int family() const { return storage.ss_family; }
+  /// For calls that read the address; with `size`.
   [[nodiscard]] const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage); }
+  /// For calls that fill it in; with `&size`.
   [[nodiscard]] sockaddr* data() { return reinterpret_cast<sockaddr*>(&storage); }
 
   /// The same bytes by their true type; only for an endpoint of that family.
   [[nodiscard]] const sockaddr_in& v4() const { return *reinterpret_cast<const sockaddr_in*>(&storage); }
+  /// Likewise, for AF_INET6.
   [[nodiscard]] const sockaddr_in6& v6() const { return *reinterpret_cast<const sockaddr_in6*>(&storage); }
+  /// Likewise, to write to.
   [[nodiscard]] sockaddr_in6& v6() { return *reinterpret_cast<sockaddr_in6*>(&storage); }
 };
 

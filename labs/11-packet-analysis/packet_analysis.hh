@@ -19,7 +19,9 @@
 
 namespace wirelab {
 
+/// Bytes of a packet or file that somebody else holds.
 using ByteSpan = std::span<const std::byte>;
+/// Times and spans: fine enough for every capture format.
 using Nanoseconds = std::chrono::nanoseconds;
 
 // ---- capture_file.cc
@@ -77,22 +79,31 @@ class CaptureFile {
 
 /// Flag bits of the TCP header (RFC 9293, section 3.1).
 namespace flag {
-inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20,
-                              ece = 0x40, cwr = 0x80;
-}
+inline constexpr std::uint8_t fin = 0x01;  ///< the sender has no more data
+inline constexpr std::uint8_t syn = 0x02;  ///< opens a connection
+inline constexpr std::uint8_t rst = 0x04;  ///< breaks it off, or refuses it
+inline constexpr std::uint8_t psh = 0x08;  ///< the receiver need not wait for more
+inline constexpr std::uint8_t ack = 0x10;  ///< the acknowledgment number counts
+inline constexpr std::uint8_t urg = 0x20;  ///< the urgent pointer counts
+inline constexpr std::uint8_t ece = 0x40;  ///< congestion was met on the way (RFC 3168)
+inline constexpr std::uint8_t cwr = 0x80;  ///< the sender has slowed down for it (RFC 3168)
+}  // namespace flag
 
 /// A TCP segment: what its headers say.
 struct Segment {
-  std::uint64_t packet = 0;  ///< Packet::number
-  Nanoseconds time{0};
-  Address source, destination;
-  std::uint32_t sequence = 0, acknowledgment = 0;
-  std::uint8_t flags = 0;
+  std::uint64_t packet = 0;           ///< Packet::number
+  Nanoseconds time{0};                ///< Packet::time
+  Address source;                     ///< of its IP header, with the port of its TCP header
+  Address destination;                ///< likewise
+  std::uint32_t sequence = 0;         ///< as in the header: counted from the sender's initial number
+  std::uint32_t acknowledgment = 0;   ///< as in the header; only with flag::ack
+  std::uint8_t flags = 0;             ///< see namespace flag
   std::uint16_t window = 0;           ///< as in the header, not scaled
   std::uint32_t length = 0;           ///< bytes of data, whether or not the capture kept them
   std::optional<std::uint16_t> mss;   ///< option 2: the largest segment that the sender wants to get
   std::optional<std::uint8_t> scale;  ///< option 3: by how many bits the sender's windows will be shifted
 
+  /// Whether any of these flags is set.
   [[nodiscard]] bool has(std::uint8_t bits) const { return (flags & bits) != 0; }
 };
 
@@ -116,8 +127,10 @@ class Ranges {
 /// One end of a connection, and what it sent.
 class Side {
  public:
+  /// Nothing is known but its address and port.
   explicit Side(const Address& address) : address_(address) {}
 
+  /// With its port.
   [[nodiscard]] const Address& address() const { return address_; }
 
   /// The place of a sequence number in this side's stream: 0 for its SYN, 1 for its first byte of data, and
@@ -136,13 +149,15 @@ class Side {
   bool is_fast(std::int64_t begin);
 
   std::optional<std::uint32_t> initial;  ///< the sequence number of its SYN, seen or worked out
-  bool syn_seen = false, fin_seen = false;
-  std::optional<std::uint16_t> mss, window;  ///< from its SYN
-  std::optional<std::uint8_t> scale;
-  std::uint64_t segments = 0;
-  std::uint64_t bytes = 0;  ///< of its stream, each counted once
-  std::uint64_t retransmissions = 0;
-  std::uint64_t fast = 0;  ///< of the retransmissions
+  bool syn_seen = false;                 ///< it has opened the connection, or answered
+  bool fin_seen = false;                 ///< it has no more data
+  std::optional<std::uint16_t> mss;      ///< from its SYN: Segment::mss
+  std::optional<std::uint16_t> window;   ///< from its SYN: Segment::window
+  std::optional<std::uint8_t> scale;     ///< from its SYN: Segment::scale
+  std::uint64_t segments = 0;            ///< that it sent, retransmissions included
+  std::uint64_t bytes = 0;               ///< of its stream, each counted once
+  std::uint64_t retransmissions = 0;     ///< of its segments, those that carried something again
+  std::uint64_t fast = 0;                ///< of the retransmissions
 
  private:
   Address address_;
@@ -161,11 +176,13 @@ class Side {
 
 /// A segment as its connection sees it.
 struct Event {
-  Segment segment;
-  bool from_client = true;
-  std::int64_t sequence = 0, acknowledgment = 0;  ///< positions
-  std::uint64_t window = 0;                       ///< in bytes
-  bool retransmission = false, fast = false;
+  Segment segment;                  ///< as it was read
+  bool from_client = true;          ///< which side sent it
+  std::int64_t sequence = 0;        ///< its position in the sender's stream
+  std::int64_t acknowledgment = 0;  ///< a position in the other side's stream
+  std::uint64_t window = 0;         ///< in bytes
+  bool retransmission = false;      ///< see Side::send
+  bool fast = false;                ///< see Side::is_fast
 };
 
 /// How a connection ended, as far as the file tells.
@@ -186,16 +203,22 @@ class Connection {
   /// Begins with its first segment, which is to be added as well.
   explicit Connection(const Segment& first);
 
+  /// Takes in the next segment of either side, in the capture's order.
   void add(const Segment& segment);
 
   /// Whether this segment opens another connection between the same two sockets.
   [[nodiscard]] bool is_over_with(const Segment& segment) const;
 
+  /// How it ended, by what has been added so far.
   [[nodiscard]] End end() const;
 
+  /// The side that opened the connection, as far as the file tells.
   [[nodiscard]] const Side& client() const { return client_; }
+  /// The other side.
   [[nodiscard]] const Side& server() const { return server_; }
+  /// Its segments, in the capture's order.
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+  /// From the client's last SYN to the ACK that completes the handshake; empty before that.
   [[nodiscard]] std::optional<Nanoseconds> round_trip() const { return round_trip_; }
 
  private:
@@ -214,7 +237,9 @@ class Connection {
 /// All connections of a capture, in the order in which they begin.
 class Analysis {
  public:
+  /// Gives a segment to its connection, which begins with it if there is none.
   void add(const Segment& segment);
+  /// They stay where they are when others are added.
   [[nodiscard]] const std::deque<Connection>& connections() const { return connections_; }
 
  private:
@@ -224,7 +249,8 @@ class Analysis {
 
 /// What is to be printed of each connection besides the usual.
 struct Wishes {
-  bool segments = false, ladder = false;
+  bool segments = false;  ///< a line for each segment
+  bool ladder = false;    ///< the segments as a ladder
 };
 
 /// Prints the lines that the handout's contract asks for.

@@ -21,19 +21,23 @@ namespace wirelab {
 
 /// Flag bits of the TCP header (RFC 9293, section 3.1).
 namespace flag {
-inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10;
-}
+inline constexpr std::uint8_t fin = 0x01;  ///< the sender has no more data
+inline constexpr std::uint8_t syn = 0x02;  ///< opens a connection
+inline constexpr std::uint8_t rst = 0x04;  ///< breaks it off, or refuses it
+inline constexpr std::uint8_t psh = 0x08;  ///< the receiver need not wait for more
+inline constexpr std::uint8_t ack = 0x10;  ///< the acknowledgment number counts
+}  // namespace flag
 
 /// A TCP segment. All numbers are in host byte order.
 struct Segment {
-  std::uint16_t source_port = 0;
-  std::uint16_t destination_port = 0;
-  std::uint32_t sequence = 0;        ///< number of the first byte of data, or of SYN or FIN
-  std::uint32_t acknowledgment = 0;  ///< number of the next byte that is expected; only with flag::ack
-  std::uint8_t flags = 0;
-  std::uint16_t window = 0;  ///< how many bytes from `acknowledgment` on may come
+  std::uint16_t source_port = 0;       ///< of the sender's socket
+  std::uint16_t destination_port = 0;  ///< of the receiver's
+  std::uint32_t sequence = 0;          ///< number of the first byte of data, or of SYN or FIN
+  std::uint32_t acknowledgment = 0;    ///< number of the next byte that is expected; only with flag::ack
+  std::uint8_t flags = 0;              ///< see namespace flag
+  std::uint16_t window = 0;            ///< how many bytes from `acknowledgment` on may come
   std::optional<std::uint16_t> maximum_segment_size = {};  ///< option of a SYN, nothing when it is not there
-  std::string data = {};
+  std::string data = {};                                   ///< what follows the header
 };
 
 /// The internet checksum (RFC 1071): the complement of the ones' complement sum of all 16-bit words in
@@ -53,7 +57,9 @@ std::optional<Segment> from_packet(std::span<const std::byte> packet, in_addr so
 /// breaks the connection off, or is silent for too long.
 class Connection {
  public:
+  /// For deadlines: never set back.
   using Clock = std::chrono::steady_clock;
+  /// As the command line gives times.
   using Seconds = std::chrono::duration<double>;
 
   /// Nothing is sent yet. `silence`: how long to wait for a sign of life from the server before giving up.
