@@ -2,6 +2,7 @@
 
 #include <utility>
 
+/// Everything of the project: what students' programs share with the grader, and the grader.
 namespace wirelab {
 
 /// Owns one file descriptor and closes it exactly once: when the owner goes out of scope, or on `reset`.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+/// The program that stands inside the sandbox between the grader and the program under test.
 namespace wirelab::launcher {
 
 // What the grader and the launcher say to each other, on a SOCK_SEQPACKET socket: one struct, one message.
