@@ -34,6 +34,7 @@ class Lateness {
   /// How long since `begin` the kernel has held somebody up. Counted is what two looks in a row have seen, so
   /// moments are not. Nobody looks before `watch_kernel` was called.
   [[nodiscard]] std::chrono::nanoseconds held_up_since(Clock::time_point begin) const;
+  /// From now on looks at the kernel as well; there is no way back.
   void watch_kernel();
 
  private:

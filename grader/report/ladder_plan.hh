@@ -19,31 +19,34 @@ enum class Passage {
 
 /// One frame as it will be drawn.
 struct LadderArrow {
-  std::size_t number = 0;  ///< from 1, among the frames that are drawn
-  double time = 0;         ///< when it entered the cable, seconds since the check began
-  double arrived = -1;     ///< when it left the cable; negative when it never did
-  std::size_t from = 0;    ///< index of a host
-  std::vector<std::size_t> to;
-  Passage passage = Passage::plain;
-  std::string label;    ///< `UDP 12 bytes`
-  std::string note;     ///< what befell it, in words; empty for nothing
-  std::string summary;  ///< with addresses: `UDP 10.5.0.1:40213 > 10.5.0.2:1060, 12 bytes`
-  std::size_t frame = 0;  ///< index among the records that the plan was made of
+  std::size_t number = 0;            ///< from 1, among the frames that are drawn
+  double time = 0;                   ///< when it entered the cable, seconds since the check began
+  double arrived = -1;               ///< when it left the cable; negative when it never did
+  std::size_t from = 0;              ///< index of a host
+  std::vector<std::size_t> to;       ///< indices of hosts: several on a hub
+  Passage passage = Passage::plain;  ///< how it is drawn
+  std::string label;                 ///< `UDP 12 bytes`
+  std::string note;                  ///< what befell it, in words; empty for nothing
+  std::string summary;               ///< with addresses: `UDP 10.5.0.1:40213 > 10.5.0.2:1060, 12 bytes`
+  std::size_t frame = 0;             ///< index among the records that the plan was made of
 };
 
 /// A row of a ladder: an arrow, or how many were left out.
 struct LadderRow {
-  const LadderArrow* arrow = nullptr;
-  std::size_t left_out = 0;  ///< where there is no arrow
+  const LadderArrow* arrow = nullptr;  ///< of the plan, which must outlive it; null where some were left out
+  std::size_t left_out = 0;            ///< where there is no arrow
 };
 
 /// A ladder as data, which the terminal's and the picture's are both drawn from: who takes part, and every
 /// frame that is the lab's own traffic, in order of time.
 class LadderPlan {
  public:
+  /// Of a verdict's frames; background traffic is left out.
   explicit LadderPlan(const std::vector<FrameRecord>& frames);
 
+  /// The lifelines, from left to right.
   [[nodiscard]] const std::vector<std::string>& hosts() const { return hosts_; }
+  /// Every frame that will be drawn, by time.
   [[nodiscard]] const std::vector<LadderArrow>& arrows() const { return arrows_; }
 
   /// Nothing to draw.

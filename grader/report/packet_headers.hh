@@ -10,16 +10,16 @@ namespace wirelab {
 
 /// A field of a header, as its RFC draws it.
 struct HeaderField {
-  std::string name;
-  unsigned bits = 0;
+  std::string name;   ///< in the words of its RFC: `total length`
+  unsigned bits = 0;  ///< how wide it is
   std::string value;  ///< as people write it: `10.5.0.1`, `echo request (8)`
 };
 
 /// The header of one layer, taken apart. The fields follow each other without holes.
 struct PacketHeader {
-  std::string layer;  ///< `ipv4`, see `header_layers`
-  std::string title;  ///< `IPv4 header (RFC 791, 3.1)`
-  std::vector<HeaderField> fields;
+  std::string layer;                 ///< `ipv4`, see `header_layers`
+  std::string title;                 ///< `IPv4 header (RFC 791, 3.1)`
+  std::vector<HeaderField> fields;   ///< in the order they have on the wire
   std::span<const std::byte> bytes;  ///< of the header alone
   std::size_t behind = 0;            ///< how many bytes of the frame follow it
 };
