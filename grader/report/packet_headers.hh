@@ -10,7 +10,7 @@ namespace wirelab {
 
 /// A field of a header, as its RFC draws it.
 struct HeaderField {
-  std::string name;   ///< in the words of its RFC: `total length`
+  std::string name;   ///< for people: `Source address`
   unsigned bits = 0;  ///< how wide it is
   std::string value;  ///< as people write it: `10.5.0.1`, `echo request (8)`
 };
