@@ -101,15 +101,20 @@ std::string captures_in(const std::string& evidence) {
   return evidence + (std::filesystem::exists(evidence + "/wire.pcap") ? "/wire.pcap" : "/");
 }
 
+/// The slide's name is one word, which wrapping leaves whole: it becomes a link afterwards, for a link's address
+/// takes no room.
+std::string concept_lines(const Caption& caption, const Style& style) {
+  if (caption.slide.empty()) return labelled("concept", caption.concept_name, style);
+  std::string text = labelled("concept", fmt::format("{}: {}", caption.concept_name, caption.slide), style);
+  if (const auto at = text.rfind(caption.slide); at != text.npos)
+    text.replace(at, caption.slide.size(), style.link(caption.slide, caption.slide_address));
+  return text;
+}
+
 std::string pointers(const Verdict& verdict, const Caption& caption, const Style& style) {
   std::string text;
   if (!verdict.cause.empty()) text += labelled("likely", verdict.cause, style);
-  if (!caption.concept_name.empty()) {
-    text += labelled("concept",
-                     caption.slide.empty() ? caption.concept_name
-                                           : fmt::format("{}: {}", caption.concept_name, caption.slide),
-                     style);
-  }
+  if (!caption.concept_name.empty()) text += concept_lines(caption, style);
   if (!verdict.evidence.empty()) text += labelled_line("packets", captures_in(verdict.evidence));
   if (!caption.rerun.empty()) text += labelled_line("again", caption.rerun);
   return text;

@@ -13,7 +13,8 @@ struct Caption {
   int points = 0;
   std::string badge;  ///< stretch checks: what one earns
   std::string concept_name;
-  std::string slide;  ///< where the slides explain it
+  std::string slide;          ///< where the slides explain it: `slides/05-unreliable-udp.md#backoff`
+  std::string slide_address;  ///< where a click on that leads; empty for nowhere
   std::string rerun;  ///< the command that runs just this check; empty where there is none
 };
 
