@@ -56,6 +56,7 @@ struct GradeRequest {
   std::filesystem::path out = "grades";
   unsigned jobs = 0;  ///< submissions at once; 0: twice as many as there are cores
   bool resume = false;
+  std::string site;  ///< address of the course's site, for the links of the feedback; empty for none
   std::optional<std::uint64_t> seed;
 };
 /// 0: all were graded, however well; 2: some could not be judged, or there was trouble. Ended by a signal

@@ -13,7 +13,7 @@ namespace wirelab {
 /// frame ends in a cross; late, duplicated and changed ones differ in colour and shape, and a note on the
 /// right says what befell them.
 ///
-/// Empty when the plan is.
-std::string ladder_svg(const LadderPlan& plan, std::string_view title);
+/// Empty when the plan is. For `with_style` see Svg::finish.
+std::string ladder_svg(const LadderPlan& plan, std::string_view title, bool with_style = true);
 
 }  // namespace wirelab
