@@ -576,7 +576,7 @@ TEST_F(RunTest, a_result_survives_its_journey_through_the_file) {
   OutputFolder out(root() / "out", false);
   StudentResult before = result_for("ana");
   before.notes = {"a note"};
-  out.keep(before, "feedback", root() / "nosuch");
+  out.keep(before, {"feedback", "page"}, root() / "nosuch");
   const StudentResult after = out.result_of("ana").value();
   EXPECT_EQ(nlohmann::json(after), nlohmann::json(before));
   EXPECT_EQ(after.labs[0].checks[0].seed, 7u);
@@ -711,7 +711,7 @@ TEST_F(RunTest, a_write_that_fails_leaves_neither_half_a_file_nor_an_empty_folde
   EXPECT_TRUE(on_small_disk(root() / "disk", "1m", [&] {
     OutputFolder out(root() / "disk/out", false);
     try {
-      out.keep(result_for("ana"), std::string(2u << 20, 'x'), {});
+      out.keep(result_for("ana"), {std::string(2u << 20, 'x'), ""}, {});
     } catch (const std::system_error& error) {
       return error.code().value() == ENOSPC && !fs::exists(root() / "disk/out/students/ana");
     }
@@ -737,6 +737,7 @@ TEST_F(RunTest, a_class_of_200_needs_less_than_100_MB) {
   wordy.judge = [&](const Lab& lab, const HandedIn& handed, const Workplace& place) {
     LabResult result = craft().judge(lab, handed, place);
     result.explanations.assign(1u << 20, 'x');
+    result.articles.assign(1u << 20, 'x');
     result.diagnostics.assign(64u << 10, 'x');
     return result;
   };

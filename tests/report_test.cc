@@ -42,6 +42,7 @@ const Caption caption{"After each silent try the client waits twice as long",
                       "",
                       "exponential backoff",
                       "slides/05-unreliable-udp.md#backoff",
+                      "file:///course/slides/05-unreliable-udp.md#backoff",
                       "./wirelab check 05 --only silence_doubles_the_wait --seed 42"};
 
 TEST(Ladder, draws_arrows_both_ways_and_what_befell_each_frame) {

@@ -212,7 +212,7 @@ LabResult ClassRun::trouble_with(const Lab& lab, const std::string& reason) {
 }
 
 void ClassRun::keep(const StudentResult& result, const std::filesystem::path& evidence) {
-  const std::string feedback = feedback_of(result);
+  const Feedback feedback = feedback_of(result);
   // Nothing is kept once the run has been stopped: what is in hand then may have been hurt by whatever
   // stopped the run, as by Ctrl-C, which a terminal sends to our children as well.
   const std::lock_guard lock(mutex_);

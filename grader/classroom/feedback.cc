@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "grader/classroom/feedback_page.hh"
+
 namespace wirelab {
 namespace {
 
@@ -49,14 +51,16 @@ std::string text_of(const LabResult& lab) {
   return text;
 }
 
-}  // namespace
-
-std::string feedback_of(const StudentResult& result) {
+std::string text_of(const StudentResult& result) {
   std::string text = result.student + "\nhanded in as " + result.submission + "\n\n";
   for (const LabResult& lab : result.labs) text += summary_of(lab);
   for (const std::string& note : result.notes) text += "\n  Note: " + note + "\n";
   for (const LabResult& lab : result.labs) text += text_of(lab);
   return text;
 }
+
+}  // namespace
+
+Feedback feedback_of(const StudentResult& result) { return {text_of(result), feedback_page(result)}; }
 
 }  // namespace wirelab

@@ -6,8 +6,12 @@
 
 namespace wirelab {
 
-/// The text a student gets: the score of each lab in a word, then lab by lab each check, what the compiler
-/// said, and every failure explained. Plain text, safe to print.
-std::string feedback_of(const StudentResult& result);
+/// What a student gets: the score of each lab in a word, then lab by lab each check, what the compiler said, and
+/// every failure explained.
+struct Feedback {
+  std::string text;  ///< plain, safe to print
+  std::string page;  ///< HTML with the ladders as pictures: one file that loads nothing and runs nothing
+};
+Feedback feedback_of(const StudentResult& result);
 
 }  // namespace wirelab

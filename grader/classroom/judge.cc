@@ -7,8 +7,10 @@
 #include <functional>
 #include <iterator>
 
+#include "grader/course/slide_link.hh"
 #include "grader/program/files.hh"
 #include "grader/report/explanation.hh"
+#include "grader/report/explanation_html.hh"
 
 namespace wirelab {
 namespace {
@@ -114,10 +116,10 @@ void sort_by_manifest(const Lab& lab, std::vector<Verdict>& verdicts) {
 }
 
 void run_lab(const Toolbox& toolbox, const Lab& lab, const fs::path& program, const Workplace& place,
-             std::optional<std::uint64_t> seed, LabResult& result) {
+             const JudgeOptions& chosen, LabResult& result) {
   CheckOptions options;
   options.command = {program.string()};
-  options.seed = seed;
+  options.seed = chosen.seed;
   options.evidence = place.evidence;
   options.evidence_of_passed = false;
   options.jobs = checks_at_once;
@@ -135,7 +137,10 @@ void run_lab(const Toolbox& toolbox, const Lab& lab, const fs::path& program, co
     result.checks.push_back(line_of(lab, verdict));
     if (verdict.outcome == Outcome::passed) continue;
     if (!verdict.evidence.empty()) verdict.evidence = place.evidence_shown / verdict.check;
-    result.explanations += explain(verdict, caption_of(lab, verdict, rerun), Style::plain()) + "\n";
+    Caption caption = caption_of(lab, verdict, rerun);
+    result.explanations += explain(verdict, caption, Style::plain()) + "\n";
+    if (!chosen.site.empty()) caption.slide_address = slide_address(caption.slide, chosen.site);
+    result.articles += explain_html(verdict, caption);
   }
 }
 
@@ -150,14 +155,14 @@ std::string word_for(const Lab& lab, const Score& score, const std::vector<Verdi
 }
 
 LabResult judge_lab(const Toolbox& toolbox, const Lab& lab, const HandedIn& handed, const Workplace& place,
-                    std::optional<std::uint64_t> seed) {
+                    const JudgeOptions& options) {
   LabResult result = lab_result(lab, Standing::graded, "does not compile");
   result.notes = handed.notes;
   const fs::path sources = place.folder / "sources";
   lay_out(lab, handed, sources, result);
   const Build build = build_program(toolbox, lab, sources, place.folder / lab.program, place.cache);
   result.diagnostics = build.diagnostics;
-  if (build.ok) run_lab(toolbox, lab, build.program, place, seed, result);
+  if (build.ok) run_lab(toolbox, lab, build.program, place, options, result);
   return result;
 }
 

@@ -84,7 +84,7 @@ void OutputFolder::remove_work(const std::string& name) {
 
 fs::path OutputFolder::cache() const { return fs::absolute(root_ / ".work" / "cache"); }
 
-void OutputFolder::keep(const StudentResult& result, std::string_view feedback, const fs::path& evidence) {
+void OutputFolder::keep(const StudentResult& result, const Feedback& feedback, const fs::path& evidence) {
   const fs::path student = fs::path("students") / result.student;
   const fs::path shown = root_ / "evidence" / result.student;
   fs::remove(root_ / student / "result.json");  // from here to the end the student has no result
@@ -93,7 +93,8 @@ void OutputFolder::keep(const StudentResult& result, std::string_view feedback, 
     fs::create_directories(shown.parent_path());
     fs::rename(evidence, shown);
   }
-  write(student / "feedback.txt", feedback);
+  write(student / "feedback.txt", feedback.text);
+  write(student / "feedback.html", feedback.page);
   write(student / "result.json",
         nlohmann::json(result).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/descriptor.hh"
+#include "grader/classroom/feedback.hh"
 #include "grader/classroom/result.hh"
 
 namespace wirelab {
@@ -14,7 +15,7 @@ namespace wirelab {
 /// The folder that a run fills:
 ///
 ///     gradebook.csv
-///     students/NAME/feedback.txt, result.json
+///     students/NAME/feedback.txt, feedback.html, result.json
 ///     evidence/NAME/05-unreliable-udp/CHECK/        of checks that did not pass
 ///     .wirelab-grades    says whose folder this is, and is locked while a run writes
 ///     .work/             what is not finished; nothing here is ever read again
@@ -51,7 +52,7 @@ class OutputFolder {
 
   /// Lets a student's result stand: evidence (a folder in .work, which may be missing) is moved in, then the
   /// feedback, then the result. Throws std::system_error; then the student has no result.
-  void keep(const StudentResult& result, std::string_view feedback, const std::filesystem::path& evidence);
+  void keep(const StudentResult& result, const Feedback& feedback, const std::filesystem::path& evidence);
 
   /// The result that an earlier run left; empty when there is none or it cannot be read.
   [[nodiscard]] std::optional<StudentResult> result_of(const std::string& student) const;

@@ -50,6 +50,7 @@ LabResult lab_of(const nlohmann::json& json) {
                 json.at("notes"),
                 json.at("diagnostics"),
                 {},
+                {},
                 {}};
   for (const nlohmann::json& line : json.at("checks")) lab.checks.push_back(line_of(line));
   return lab;

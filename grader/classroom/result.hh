@@ -38,6 +38,7 @@ struct LabResult {
   std::string diagnostics;                ///< what the compiler said
   std::vector<CheckLine> checks;          ///< in the manifest's order; empty when nothing was run
   std::string explanations;               ///< for the feedback alone: each failure at length, ladder included
+  std::string articles;                   ///< the same for the feedback's page: HTML
 };
 
 /// What came of one student.

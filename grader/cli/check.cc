@@ -246,7 +246,7 @@ void print_explanations(Session& session, const CheckRequest& request, const Lab
       continue;
     }
     session.console.print("\n" + explain(seen_from_here(verdict),
-                                         caption_of(lab, verdict, rerun_command(request, lab)), style));
+                                         session.caption(lab, verdict, rerun_command(request, lab)), style));
   }
   session.console.print(list_unwritten(lab, verdicts, style));
   if (left > 0) {

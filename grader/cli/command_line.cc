@@ -116,6 +116,10 @@ void add_grade(CLI::App& app, Command& chosen) {
       ->check(CLI::Range(1, 1024));
   command->add_flag("--resume", request->resume,
                     "Go on with an earlier run: what is finished and unchanged stands");
+  command
+      ->add_option("--site", request->site,
+                   "Where students find the course's site; the feedback's links lead to its slides")
+      ->type_name("URL");
   command->add_option("--seed", request->seed, "Seed of what checks draw at random (default: drawn anew)");
 }
 

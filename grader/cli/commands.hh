@@ -69,7 +69,8 @@ struct GradeRequest {
   std::filesystem::path out = "grades";      ///< see OutputFolder
   unsigned jobs = 0;                         ///< submissions at once; 0: twice as many as there are cores
   bool resume = false;                       ///< results of an earlier run stand where nothing has changed
-  std::optional<std::uint64_t> seed;         ///< drawn for each check when not given
+  std::string site;  ///< address of the course's site, for the links of the feedback; empty for none
+  std::optional<std::uint64_t> seed;  ///< drawn for each check when not given
 };
 /// Grades a class into a folder. 0: all were graded, however well; 2: some could not be judged, or there was
 /// trouble. Ended by a signal (130, 143) it leaves the gradebook of what was finished.

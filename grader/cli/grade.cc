@@ -97,7 +97,7 @@ std::vector<Lab> chosen_labs(const Session& session, const std::vector<std::stri
 /// Everything besides the students' files that a result depends on.
 std::string digest_of(const Toolbox& toolbox, const std::vector<Lab>& labs, const GradeRequest& request) {
   Digest digest;
-  digest.add("1");  // of this layout: another number makes every old result obsolete
+  digest.add("2");  // of this layout: another number makes every old result obsolete
   digest.add(Toolchain::load(toolbox.build).stamp());
   digest.add(request.seed ? std::to_string(*request.seed) : "");
   for (const Lab& lab : labs) {
@@ -177,7 +177,7 @@ void print_end(Console& console, const ClassRun& run, const OutputFolder& out, c
   console.print("\n" + gradebook_table(run.lab_ids(), run.rows()) + "\n");
   console.print(fmt::format("Gradebook:  {}\n", (out.root() / "gradebook.csv").string()));
   console.print(
-      fmt::format("Feedback:   {}\n", (out.root() / "students" / "NAME" / "feedback.txt").string()));
+      fmt::format("Feedback:   {}\n", (out.root() / "students" / "NAME" / "feedback.html, feedback.txt").string()));
   const std::string stood = progress.stood > 0 ? fmt::format("; {} stood from before", progress.stood) : "";
   console.print(fmt::format("Graded {} in {:.1f} s, {:.0f} per minute{}.\n", submissions(graded), seconds,
                             static_cast<double>(graded) * 60 / std::max(seconds, 0.1), stood));
@@ -234,7 +234,7 @@ int grade(Session& session, const GradeRequest& request) {
   Craft craft;
   craft.read = [&](const Submission& one) { return read_submission(one, session.course.labs, unpacker); };
   craft.judge = [&](const Lab& lab, const HandedIn& handed, const Workplace& place) {
-    return judge_lab(session.toolbox, lab, handed, place, request.seed);
+    return judge_lab(session.toolbox, lab, handed, place, {request.seed, request.site});
   };
   craft.abandon = kill_children;
   const ClassPlan plan = plan_for(session, request, craft);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "grader/course/slide_link.hh"
+
 namespace wirelab {
 
 Session::Session(const std::string& colour)
@@ -20,6 +22,12 @@ std::vector<const Lab*> Session::labs(const std::vector<std::string>& names) con
     if (std::ranges::find(chosen, lab) == chosen.end()) chosen.push_back(lab);
   }
   return chosen;
+}
+
+Caption Session::caption(const Lab& lab, const Verdict& verdict, const std::string& rerun) const {
+  Caption caption = caption_of(lab, verdict, rerun);
+  caption.slide_address = slide_address(caption.slide, course.root, state());
+  return caption;
 }
 
 std::string number_of(const Lab& lab) { return fmt::format("{:02}", lab.number); }

@@ -34,6 +34,9 @@ struct Session {
   /// The labs of these names, in the order given; all for no name or "all".
   /// Throws std::invalid_argument for a name that no lab has.
   [[nodiscard]] std::vector<const Lab*> labs(const std::vector<std::string>& names) const;
+
+  /// `caption_of`, with what a click on the slide's name opens.
+  [[nodiscard]] Caption caption(const Lab& lab, const Verdict& verdict, const std::string& rerun) const;
 };
 
 /// `./wirelab check 05`: how a user types a lab.

@@ -132,7 +132,7 @@ int show_check(Session& session, const ShowRequest& request) {
   }
   for (const CheckInfo* check : chosen_checks(lab, {request.check})) {
     Verdict verdict = read_verdict(folder_of(session, request, lab, *check));
-    const Caption caption = caption_of(lab, verdict, "./wirelab check " + number_of(lab));
+    const Caption caption = session.caption(lab, verdict, "./wirelab check " + number_of(lab));
     session.console.print(explain(seen_from_here(verdict), caption, session.console.style()) + "\n");
   }
   return exit_passed;

@@ -3,16 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
+#include "grader/report/excerpt.hh"
 #include "grader/report/ladder.hh"
 
 namespace wirelab {
 namespace {
 
 constexpr std::size_t indent = 4;  // of everything below the first line
-constexpr std::size_t most_steps = 14;
-constexpr std::size_t most_lines = 8;  // of what a program printed
 
 std::string margin(std::size_t width = indent) { return std::string(width, ' '); }
 
@@ -61,20 +59,12 @@ std::string step_lines(const Verdict& verdict, const Style& style) {
 /// The last lines of what a program printed, each set off by a bar.
 std::string quoted(std::string_view what, std::string_view printed, const Style& style) {
   if (printed.empty()) return {};
-  if (printed.ends_with('\n')) printed.remove_suffix(1);
-  std::vector<std::string_view> lines;
-  while (true) {
-    const std::size_t end = std::min(printed.find('\n'), printed.size());
-    lines.push_back(printed.substr(0, end));
-    if (end == printed.size()) break;
-    printed.remove_prefix(end + 1);
-  }
-  const std::size_t left_out = lines.size() > most_lines ? lines.size() - most_lines : 0;
+  const Excerpt excerpt = last_lines(printed);
   std::string text = fmt::format("{}  {}{}\n", margin(), what,
-                                 left_out ? fmt::format(" (the last {} lines)", most_lines) : "");
-  for (std::size_t i = left_out; i < lines.size(); ++i) {
+                                 excerpt.left_out ? fmt::format(" (the last {} lines)", most_lines) : "");
+  for (const std::string_view line : excerpt.lines) {
     text += fmt::format("{}  {} {}\n", margin(), style.glyph("│", "|"),
-                        shorten_to(lines[i], style.width - indent - 4, style));
+                        shorten_to(line, style.width - indent - 4, style));
   }
   return text;
 }
@@ -96,21 +86,21 @@ std::string indented(std::string_view text) {
   return result;
 }
 
-/// A check with several cables leaves a capture of each.
-std::string captures_in(const std::string& evidence) {
-  return evidence + (std::filesystem::exists(evidence + "/wire.pcap") ? "/wire.pcap" : "/");
+/// The slide's name is one word, which wrapping leaves whole: it becomes a link afterwards, for a link's address
+/// takes no room.
+std::string concept_lines(const Caption& caption, const Style& style) {
+  if (caption.slide.empty()) return labelled("concept", caption.concept_name, style);
+  std::string text = labelled("concept", fmt::format("{}: {}", caption.concept_name, caption.slide), style);
+  if (const auto at = text.rfind(caption.slide); at != text.npos)
+    text.replace(at, caption.slide.size(), style.link(caption.slide, caption.slide_address));
+  return text;
 }
 
 std::string pointers(const Verdict& verdict, const Caption& caption, const Style& style) {
   std::string text;
   if (!verdict.cause.empty()) text += labelled("likely", verdict.cause, style);
-  if (!caption.concept_name.empty()) {
-    text += labelled("concept",
-                     caption.slide.empty() ? caption.concept_name
-                                           : fmt::format("{}: {}", caption.concept_name, caption.slide),
-                     style);
-  }
-  if (!verdict.evidence.empty()) text += labelled_line("packets", captures_in(verdict.evidence));
+  if (!caption.concept_name.empty()) text += concept_lines(caption, style);
+  if (!verdict.evidence.empty()) text += labelled_line("packets", captures_of(verdict));
   if (!caption.rerun.empty()) text += labelled_line("again", caption.rerun);
   return text;
 }

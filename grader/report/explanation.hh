@@ -9,12 +9,13 @@ namespace wirelab {
 
 /// What a reader needs beside the verdict: how the course presents this check.
 struct Caption {
-  std::string title;         ///< a sentence that says what holds
-  int points = 0;            ///< core checks: what it is worth
-  std::string badge;         ///< stretch checks: what one earns
-  std::string concept_name;  ///< what it is about: "exponential backoff"
-  std::string slide;         ///< where the slides explain it
-  std::string rerun;         ///< the command that runs just this check; empty where there is none
+  std::string title;          ///< a sentence that says what holds
+  int points = 0;             ///< core checks: what it is worth
+  std::string badge;          ///< stretch checks: what one earns
+  std::string concept_name;   ///< what it is about: "exponential backoff"
+  std::string slide;          ///< where the slides explain it: `slides/05-unreliable-udp.md#backoff`
+  std::string slide_address;  ///< where a click on that leads; empty for nowhere
+  std::string rerun;          ///< the command that runs just this check; empty where there is none
 };
 
 /// The hole of the skeleton where a failed check ended, "05.2"; empty when it was no hole (see

@@ -129,14 +129,14 @@ class Picture {
         left_(first_lane()),
         axis_(rows_, head_height + 34) {}
 
-  std::string draw() {
+  std::string draw(bool with_style) {
     lifelines();
     for (std::size_t i = 0; i < plan_.hosts().size(); ++i) host(i);
     for (const TimeAxis::Gap& gap : axis_.gaps()) {
       svg_.text(time_column, (gap.from + gap.to) / 2 + 5, "+" + duration(gap.seconds), "small muted", "end");
     }
     for (std::size_t i = 0; i < rows_.size(); ++i) rows_[i].arrow ? arrow(i) : elision(i);
-    return svg_.finish(width(), axis_.bottom() + 18);
+    return svg_.finish(width(), axis_.bottom() + 18, with_style);
   }
 
  private:
@@ -325,8 +325,8 @@ class Picture {
 
 }  // namespace
 
-std::string ladder_svg(const LadderPlan& plan, std::string_view title) {
-  return plan.empty() ? std::string() : Picture(plan, title).draw();
+std::string ladder_svg(const LadderPlan& plan, std::string_view title, bool with_style) {
+  return plan.empty() ? std::string() : Picture(plan, title).draw(with_style);
 }
 
 }  // namespace wirelab

@@ -53,12 +53,19 @@ Style Style::for_stream(int fd, std::string_view colour) {
   Style style;
   const bool can = isatty(fd) && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
   style.colour = colour == "always" || (colour == "auto" && can);
+  const std::string terminal = variable("TERM");
+  style.hyperlinks = style.colour && isatty(fd) && terminal != "dumb" && terminal != "linux" && !terminal.empty();
   style.utf8 = locale_is_utf8();
   return style;
 }
 
 std::string Style::paint(std::string_view code, std::string_view text) const {
   return colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+std::string Style::link(std::string_view text, std::string_view address) const {
+  if (!hyperlinks || address.empty()) return std::string(text);
+  return fmt::format("\x1b]8;;{}\x1b\\{}\x1b]8;;\x1b\\", address, text);
 }
 
 std::size_t columns(std::string_view text) {

@@ -106,11 +106,14 @@ void Svg::text(double x, double y, std::string_view text, std::string_view look,
                        x, y, anchor, look, turned, escaped(text));
 }
 
-std::string Svg::finish(double width, double height) const {
+std::string_view Svg::style_sheet() { return look_of_everything; }
+
+std::string Svg::finish(double width, double height, bool with_style) const {
   return fmt::format(
       R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0:.0f} {1:.0f}" width="{0:.0f}" height="{1:.0f}" role="img" class="wire">)"
-      "\n<title>{2}</title>\n<desc>{3}</desc>\n<style>{4}</style>\n{5}</svg>\n",
-      width, height, escaped(title_), escaped(description_), look_of_everything, body_);
+      "\n<title>{2}</title>\n<desc>{3}</desc>\n{4}{5}</svg>\n",
+      width, height, escaped(title_), escaped(description_),
+      with_style ? fmt::format("<style>{}</style>\n", look_of_everything) : "", body_);
 }
 
 double text_width(std::string_view text, double size) {

@@ -39,8 +39,11 @@ class Svg {
   void text(double x, double y, std::string_view text, std::string_view look,
             std::string_view anchor = "start", double degrees = 0);
 
-  /// The whole picture.
-  [[nodiscard]] std::string finish(double width, double height) const;
+  /// The whole picture. A page that has `style_sheet` once need not have it in every picture.
+  [[nodiscard]] std::string finish(double width, double height, bool with_style = true) const;
+
+  /// What the looks mean, as CSS.
+  static std::string_view style_sheet();
 
  private:
   std::string title_;
