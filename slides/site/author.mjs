@@ -4,11 +4,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { withBrowser } from "./browser.mjs";
-import { checkSlideLinks, fillDeck, finishPage, openDeck } from "./deck_page.mjs";
+import { checkSlideLinks, composeDeck, fillDeck, finishPage, openDeck } from "./deck_page.mjs";
 import { wantedRun } from "./directives.mjs";
 import { renderDecks } from "./marp.mjs";
 import { measureSlides } from "./measure.mjs";
-import { fillWords } from "./words.mjs";
 
 /**
  * Builds one deck into the folder `out`: DECK.html, and with `pictures` DECK-07.png for each slide.
@@ -25,12 +24,13 @@ export async function buildOneDeck(site, number, { lang = "en", out, pictures = 
   const wanted = deck.slides.flatMap(({ directives }) => directives).map((one) => wantedRun(course, one)).filter(Boolean);
   const troubles = await runs.make(wanted, say);
   const complain = (line, text) => problems.add(path, line, text);
-  deck.title = fillWords(course, deck.slides[0]?.title ?? "", () => {});
-  const markdown = await fillDeck(deck, { course, runs, troubles, lang: deck.lang, complain }, "");
-  const name = path.replace(/^.*\//, "").replace(/\.md$/, lang === "en" ? "" : `.${lang}`);
+  await fillDeck(deck, { course, runs, troubles, lang: deck.lang, complain }, "");
+  const name = deck.name.replace("/", "-");
   const folder = join(site.state, `marp-${process.pid}`);
-  const html = (await renderDecks([{ name, markdown, template: "bespoke" }], site.theme, folder)).get(name);
-  const bare = (await renderDecks([{ name, markdown, template: "bare" }], site.theme, folder)).get(name);
+  const [html, bare] = await renderDecks([
+    { name, markdown: composeDeck(deck), template: "bespoke" },
+    { name, markdown: composeDeck(deck, true), template: "bare" },
+  ], site.theme, folder);
   mkdirSync(out, { recursive: true });
   const file = join(out, `${name}.html`);
   writeFileSync(file, finishPage(html, deck, "", site.assets));
@@ -40,7 +40,7 @@ export async function buildOneDeck(site, number, { lang = "en", out, pictures = 
     const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, colorScheme: dark ? "dark" : "light" });
     await page.goto(pathToFileURL(resolve(slides)).href);
     for (const { slide, text } of await measureSlides(page)) {
-      const { line, title } = deck.slides[slide - 1];
+      const { line, title } = deck.slides[slide - 1] ?? { ...deck.slides.at(-1), title: "the answers, on paper" };
       problems.add(path, line, `slide ${slide} "${title}": ${text}`);
     }
     if (pictures) await photograph(page, join(out, name));

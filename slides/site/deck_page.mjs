@@ -2,30 +2,33 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readFrontMatter, readSlides } from "./deck.mjs";
+import { inCode, readSlides } from "./deck.mjs";
 import { fillSlide } from "./directives.mjs";
 import { escape } from "./html.mjs";
-import { checkSources, renderSources } from "./sources.mjs";
+import { rewriteMarkdown } from "./links.mjs";
+import { checkSources, needsSources, renderSources } from "./sources.mjs";
+import { withoutRecord } from "./translations.mjs";
+import { fillWords } from "./words.mjs";
 
 /**
  * Reads a deck and looks at what can be seen without building anything.
- * @returns {{path: string, number: string, lang: string, slides: import("./deck.mjs").Slide[]}}
+ * @returns {{path: string, number: string, lang: string, name: string, slides: import("./deck.mjs").Slide[]}}
  */
 export function openDeck(course, number, path, problems) {
-  const text = course.text(path);
-  const slides = readSlides(text);
+  const slides = readSlides(withoutRecord(course.text(path)));
   const complain = (line, what) => problems.add(path, line, what);
   const names = new Map();
   for (const slide of slides) {
     checkSources(course, slide, complain);
     if (!slide.title) complain(slide.line, `slide ${slide.number} has no heading`);
-    if (!slide.notes && slide.level !== 1) complain(slide.line, `slide ${slide.number} "${slide.title}" has no notes for the speaker`);
+    if (!slide.notes && needsSources(slide)) complain(slide.line, `slide ${slide.number} "${slide.title}" has no notes for the speaker`);
     if (!slide.anchor) continue;
     if (names.has(slide.anchor)) complain(slide.line, `{#${slide.anchor}} is the name of slide ${names.get(slide.anchor)} already`);
     names.set(slide.anchor, slide.number);
   }
-  const lang = readFrontMatter(text).values.lang ?? path.match(/^slides\/([\w-]+)\/\d/)?.[1] ?? "en";
-  return { path, number, lang, slides };
+  const lang = path.match(/^slides\/([\w-]+)\/\d/)?.[1] ?? "en";
+  const name = path.replace(/^slides\//, "").replace(/\.md$/, "");
+  return { path, number, lang, name, slides };
 }
 
 /** Every check's `slide = "#name"` must lead to a slide of its lab's deck. */
@@ -38,22 +41,53 @@ export function checkSlideLinks(lab, deck, problems) {
   }
 }
 
-/** The deck in Marp's Markdown, everything filled in. `up` leads from its page to the site's root. */
-export async function fillDeck(deck, setting, up) {
-  const parts = [];
+/**
+ * Fills in all slides of a deck: each gets `filled`, its part of Marp's Markdown.
+ * @param {string} up  leads from the deck's page to the site's root
+ * @param {(link: string, line: number) => string} rewrite  gives links their addresses in the site
+ */
+export async function fillDeck(deck, setting, up, rewrite = (link) => link) {
+  deck.title = fillWords(setting.course, deck.slides[0]?.title ?? "", () => {});
   for (const slide of deck.slides) {
     const lines = await fillSlide(slide, setting);
-    parts.push([
-      ...(slide.level === 1 ? ["<!-- _class: title -->", "<!-- _paginate: false -->", ""] : []),
-      lines.join("\n").trim(),
-      "",
-      renderSources(setting.course, slide, up),
-      "",
-      slide.notes ? `<!--\n${slide.notes.replaceAll("--", "-\u2060-")}\n-->` : "",
-    ].join("\n"));
+    const code = inCode(slide.lines);
+    const linked = lines.map((line, i) => (code[i] || line.startsWith("<") ? line : rewriteMarkdown(line, (link) => rewrite(link, slide.at[i]))));
+    slide.filled = linked.join("\n").trim();
+    slide.foot = renderSources(setting.course, slide, up);
+  }
+}
+
+/** The deck in Marp's Markdown. For paper the questions' answers, which are folded away, follow on slides of their own. */
+export function composeDeck(deck, forPaper = false) {
+  const parts = [];
+  for (const slide of deck.slides) {
+    const title = slide.level === 1 ? "<!-- _class: title -->\n<!-- _paginate: false -->\n" : "";
+    const notes = slide.notes ? `<!--\n${slide.notes.replaceAll("--", "-\u2060-")}\n-->` : "";
+    parts.push([title, slide.filled, slide.foot, notes].join("\n\n"));
+    if (forPaper) parts.push(...answerSlides(slide));
   }
   const head = ["---", "marp: true", "theme: wirelab", "paginate: true", `lang: ${deck.lang}`, `title: ${JSON.stringify(titleOf(deck))}`, "---", ""];
   return head.join("\n") + parts.join("\n\n---\n\n");
+}
+
+/** The questions of a slide: what is asked, and the answer in Markdown. */
+export const questionsOf = (slide) =>
+  [...(slide.filled ?? slide.lines.join("\n")).matchAll(/<details>\s*<summary>([\s\S]*?)<\/summary>([\s\S]*?)<\/details>/g)].map(([, question, answer]) => ({ question, answer: answer.trim() }));
+
+function answerSlides(slide) {
+  const room = 1050; // letters that one slide holds
+  const slides = [];
+  let used = Infinity;
+  for (const { question, answer } of questionsOf(slide)) {
+    const length = question.length + answer.length + 60;
+    if (used + length > room) {
+      slides.push(`<!-- _class: answers -->\n\n## ${slide.lines.find((line) => line.startsWith("#"))?.replace(/^#+ /, "") ?? ""} →`);
+      used = 0;
+    }
+    slides[slides.length - 1] += `\n\n<p class="question">${question}</p>\n\n${answer}`;
+    used += length;
+  }
+  return slides;
 }
 
 /** The deck's title with its words filled in comes from its first slide. */

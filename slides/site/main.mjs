@@ -2,12 +2,13 @@
 //
 //     node slides/site/main.mjs deck 05 OUT             HTML, and what does not fit
 //     node slides/site/main.mjs deck 05 OUT --pictures  and a picture of each slide
+//     node slides/site/main.mjs translated FILE         records that a translation is up to date
 //
 // How a site comes to be: course.mjs reads manifests; deck.mjs reads decks; directives.mjs fills them in, with code
 // (code.mjs), recorded runs (runs.mjs, pictures.mjs) and what the compiler says (layout.mjs); marp.mjs renders slides;
 // browser.mjs measures and prints. problems.mjs collects what is wrong, and with any problem there is no site.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -16,16 +17,22 @@ import { Course } from "./course.mjs";
 import { openPackages } from "./packages.mjs";
 import { Problems, Trouble } from "./problems.mjs";
 import { Runs } from "./runs.mjs";
+import { buildSite } from "./site.mjs";
+import { checkTranslations, recordTranslation } from "./translations.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-const usage = `usage: node slides/site/main.mjs deck NN OUT [--lang ko] [--pictures] [--dark]
+const usage = `usage: node slides/site/main.mjs site OUT [--draft]       the whole site; a draft in spite of problems
+       node slides/site/main.mjs deck NN OUT [--lang ko] [--pictures] [--dark]
+       node slides/site/main.mjs translated FILE      records that a translation is up to date
+       node slides/site/main.mjs behind               which translations are not
 options: --wirelab FILE  the built program (build/release/bin/wirelab)
          --state DIR     where packages and recorded runs are kept (build/site)`;
 
 /** What every part of the generator works with. */
 export class Site {
   constructor({ wirelab, state, quiet }) {
+    this.here = here;
     this.root = resolve(here, "../..");
     this.state = resolve(state ?? join(this.root, "build/site"));
     this.theme = join(this.root, "slides/theme.css");
@@ -34,11 +41,33 @@ export class Site {
     this.problems = new Problems();
     openPackages(join(this.root, "slides"), this.state, this.say);
     this.course = new Course(this.root);
-    const program = resolve(wirelab ?? join(this.root, "build/release/bin/wirelab"));
-    if (!existsSync(program)) throw new Trouble(`${program} is not built; ./wirelab site builds it`);
-    this.runs = new Runs(this.course, program, join(this.state, "runs"));
+    this.runs = new Runs(this.course, resolve(wirelab ?? join(this.root, "build/release/bin/wirelab")), join(this.state, "runs"));
+  }
+
+  /** The text of a file of slides/site/assets. */
+  asset(name) {
+    return readFileSync(join(this.assets, name), "utf8");
+  }
+
+  requireWirelab() {
+    if (!existsSync(this.runs.wirelab)) throw new Trouble(`${this.runs.wirelab} is not built; ./wirelab site builds it`);
   }
 }
+
+const commands = {
+  site: (site, [out], options) => {
+    site.requireWirelab();
+    return buildSite(site, out, options);
+  },
+  deck: (site, [number, out], options) => {
+    site.requireWirelab();
+    return buildOneDeck(site, number.padStart(2, "0"), { ...options, out });
+  },
+  translated: (site, [path]) => {
+    if (!recordTranslation(site.course, path)) throw new Trouble(`${path}: no translation (slides/ko/NN-*.md, labs/NN-*/README.ko.md, ...)`);
+  },
+  behind: (site) => checkTranslations(site.course, site.problems),
+};
 
 async function main() {
   const { values, positionals } = parseArgs({
@@ -49,13 +78,15 @@ async function main() {
       lang: { type: "string" },
       pictures: { type: "boolean" },
       dark: { type: "boolean" },
+      draft: { type: "boolean" },
       quiet: { type: "boolean" },
     },
   });
   const [command, ...rest] = positionals;
-  if (command !== "deck" || rest.length !== 2) throw new Trouble(usage);
+  const expected = { site: 1, deck: 2, translated: 1, behind: 0 };
+  if (expected[command] !== rest.length) throw new Trouble(usage);
   const site = new Site(values);
-  await buildOneDeck(site, rest[0].padStart(2, "0"), { ...values, out: rest[1] });
+  await commands[command](site, rest, values);
   if (site.problems.count === 0) return 0;
   console.error(`${site.problems}`);
   return 1;

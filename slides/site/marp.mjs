@@ -10,7 +10,7 @@ import { Trouble } from "./problems.mjs";
  * @param {{name: string, markdown: string, template: string}[]} decks  template: "bespoke" (screen) or "bare" (print)
  * @param {string} theme   path of theme.css
  * @param {string} folder  for files in between; emptied
- * @returns {Promise<Map<string, string>>}  HTML by name
+ * @returns {Promise<string[]>}  HTML, in the same order
  */
 export async function renderDecks(decks, theme, folder) {
   const { marpCli } = load("@marp-team/marp-cli");
@@ -22,14 +22,14 @@ export async function renderDecks(decks, theme, folder) {
     // No formulas, no emoji pictures: both would be fetched from the network. Lines are wrapped as in any Markdown.
     options: { math: false, emoji: { shortcode: false, unicode: false }, markdown: { breaks: false } },
   }));
-  const pages = new Map();
+  const pages = [];
   for (const { name, markdown, template } of decks) {
-    const source = join(folder, `${name}.md`);
-    const target = join(folder, `${name}.${template}.html`);
+    const source = join(folder, `${pages.length}.md`);
+    const target = join(folder, `${pages.length}.html`);
     writeFileSync(source, markdown);
     const status = await quietly(() => marpCli(["--config-file", config, "--theme-set", theme, "--no-stdin", "--template", template, "-o", target, source]));
     if (status.code !== 0) throw new Trouble(`Marp could not render ${name}:\n${status.said}`);
-    pages.set(name, readFileSync(target, "utf8"));
+    pages.push(readFileSync(target, "utf8"));
   }
   return pages;
 }

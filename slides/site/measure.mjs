@@ -1,4 +1,4 @@
-// Does each slide fit? Asked of the browser that shows it.
+// Does each slide fit, and each summary sheet? Asked of the browser that shows them.
 
 const room = 6; // px that letters may stand over their box without being seen
 
@@ -40,4 +40,19 @@ export async function measureSlides(page) {
     });
     return found;
   }, room);
+}
+
+/**
+ * Makes a sheet's letters as large as one page allows.
+ * @returns {Promise<number>}  their size in points; 0 when even the smallest do not fit
+ */
+export async function fitSheet(page, largest = 10.5, smallest = 7.8) {
+  return page.evaluate(([largest, smallest]) => {
+    const sheet = document.querySelector(".sheet");
+    for (let size = largest; size >= smallest; size -= 0.1) {
+      sheet.style.fontSize = `${size}pt`;
+      if (sheet.scrollWidth <= sheet.clientWidth + 1 && sheet.scrollHeight <= sheet.clientHeight + 1) return Number(size.toFixed(1));
+    }
+    return 0;
+  }, [largest, smallest]);
 }
