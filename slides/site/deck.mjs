@@ -106,7 +106,7 @@ function trimFront(slide) {
 function readHeading(slide, line) {
   const [, marks, words, anchor] = line.match(/^(#+) (.*?)(?:\s*\{#([\w.-]+)\})?\s*$/);
   slide.level = marks.length;
-  slide.title = words.replace(/[`*_]/g, "");
+  slide.title = words.replace(/[`*]/g, "");
   slide.anchor = anchor ?? "";
   return `${marks} ${words}`;
 }

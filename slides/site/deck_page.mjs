@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { inCode, readSlides } from "./deck.mjs";
 import { fillSlide } from "./directives.mjs";
-import { escape } from "./html.mjs";
 import { rewriteMarkdown } from "./links.mjs";
 import { checkSources, needsSources, renderSources } from "./sources.mjs";
 import { withoutRecord } from "./translations.mjs";
@@ -28,7 +27,7 @@ export function openDeck(course, number, path, problems) {
   }
   const lang = path.match(/^slides\/([\w-]+)\/\d/)?.[1] ?? "en";
   const name = path.replace(/^slides\//, "").replace(/\.md$/, "");
-  return { path, number, lang, name, slides };
+  return { path, number, lang, name, lab: course.lab(number)?.id, slides };
 }
 
 /** Every check's `slide = "#name"` must lead to a slide of its lab's deck. */
@@ -97,8 +96,10 @@ export const titleOf = (deck) => deck.title ?? deck.slides[0]?.title ?? deck.pat
 export function finishPage(html, deck, up, assets) {
   const names = Object.fromEntries(deck.slides.filter(({ anchor }) => anchor).map(({ anchor, number }) => [anchor, number]));
   const script = readFileSync(join(assets, "deck.js"), "utf8");
-  const home = up ? `<a class="home" href="${up}index.html">${escape("wirelab")}</a>` : "";
+  const style = readFileSync(join(assets, "deck.css"), "utf8");
+  const home = up ? `<a class="home" href="${up}${deck.number === "00" ? "index" : `labs/${deck.lab}`}.html" lang="en">wirelab</a>` : "";
   return html
     .replace(/<meta (?:property="og:|name="twitter:)[^>]*>/g, "")
+    .replace("</head>", () => `<style>${style}</style></head>`)
     .replace("<body>", () => `<body>${home}<script>const slideNames = ${JSON.stringify(names)};\n${script}</script>`);
 }

@@ -7,7 +7,6 @@ import { inCode } from "./deck.mjs";
 import { escape, inlineCode } from "./html.mjs";
 import { layoutOf, renderLayout } from "./layout.mjs";
 import { drawDot, drawMsc, drawRun, figure } from "./pictures.mjs";
-import { plainLadder } from "./plain_ladder.mjs";
 import { nameOf } from "./runs.mjs";
 import { fillWords } from "./words.mjs";
 
@@ -18,7 +17,6 @@ import { fillWords } from "./words.mjs";
  * @property {Map<string, string>} troubles  runs that could not be had
  * @property {string} lang
  * @property {(line: number, text: string) => void} complain
- * @property {(run: object) => boolean} [hasPictures]
  */
 
 /** The run that a directive needs: `05/CHECK`, or the one behind a `@message`; undefined for other directives. */
@@ -137,8 +135,7 @@ function runOf(one, { course, runs, troubles }, fail) {
 async function drawWanted(one, setting, fail, how, kind) {
   const run = runOf(one, setting, fail);
   if (!run) return undefined;
-  const drawn = await drawRun(setting.runs, run.wanted, { ...how, lang: setting.lang });
-  if (drawn.error?.includes("arguments were not expected") && kind === "ladder") return plainLadder(run, how.frames);
+  const drawn = await drawRun(setting.runs, run.wanted, how);
   if (drawn.error) return fail(drawn.error);
   return figure(drawn.svg, kind, `${kind === "ladder" ? "The packets" : "A header"} of check ${nameOf(run.wanted)}`);
 }
@@ -149,5 +146,6 @@ export function checksTable(lab) {
   const part = (head, checks) => (checks.length ? `<tbody><tr><th colspan="2">${head}</th></tr>${checks.map(row).join("")}</tbody>` : "");
   const core = lab.checks.filter((check) => !check.stretch);
   const badges = lab.checks.filter((check) => check.stretch);
-  return `<table class="checks" style="--rows:${lab.checks.length + 2}" lang="en">${part("points", core)}${part("badges", badges)}</table>`;
+  const lines = lab.checks.reduce((sum, { title }) => sum + Math.ceil(title.length / 125), 0); // at a small size
+  return `<table class="checks" style="--rows:${lines + 2}" lang="en">${part("points", core)}${part("badges", badges)}</table>`;
 }

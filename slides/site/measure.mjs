@@ -31,7 +31,7 @@ export async function measureSlides(page) {
       }
       for (const one of folded) one.open = false;
       if (low > floor + room) complain(`overflows by ${Math.ceil(low - floor)} px`);
-      if (right > 1280 - 40 + room) complain(`is too wide by ${Math.ceil(right - 1240)} px`);
+      if (right > 1256) complain(`is too wide by ${Math.ceil(right - 1252)} px`);
       for (const svg of section.querySelectorAll("figure.picture svg")) {
         const sizes = [...svg.querySelectorAll("text")].map((text) => (parseFloat(getComputedStyle(text).fontSize) * (svg.getScreenCTM()?.a ?? 1)) / scale);
         const least = Math.min(...sizes);

@@ -38,7 +38,7 @@ const card = (href, title, what, lang) => `<a class="card" href="${escape(href)}
 /** The entrance. @param {{lab: object, deck: object, what: string}[]} entries */
 export function indexPage({ course, opening, entries }) {
   const rows = entries.map(({ lab, what }) => `<li><a href="labs/${lab.id}.html"><span class="number">${lab.number}</span><span><b>${escape(lab.title)}</b>
-<span class="what">${inlineCode(what)}</span></span></a></li>`);
+<span class="what">${what}</span></span></a></li>`);
   const checks = course.labs.reduce((sum, lab) => sum + lab.checks.length, 0);
   return frame({ title: "wirelab: network programming in C++", up: "", body: `
 <h1>Network programming, checked by the network itself</h1>
@@ -71,7 +71,7 @@ export function labPage({ lab, what, deck, decks, handouts, sheets, questions, t
   return frame({ title: `${lab.number} · ${lab.title} · wirelab`, up: "../", body: `
 <p class="over">Lab ${lab.number} · <code>${escape(lab.program)}</code></p>
 <h1>${escape(lab.title)}</h1>
-<p class="lead">${inlineCode(what)}</p>
+<p class="lead">${what}</p>
 <div class="cards">
 ${deck ? card(`../slides/${deck.name}.html`, "Slides", `${deck.slides.length} of them; press p for the presenter's view`) : ""}
 ${card(`../handouts/${lab.id}.html`, "Handout", "What to build, and the contract")}

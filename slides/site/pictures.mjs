@@ -35,13 +35,12 @@ async function drawWith(command, words, text = "") {
 }
 
 /** A ladder (`frames`: "1-5" or nothing), or one frame's headers (`packet` and `layers`). */
-export function drawRun(runs, wanted, { frames, packet, layers, lang }) {
+export function drawRun(runs, wanted, { frames, packet, layers }) {
   const words = (target) => [
     "show", wanted.lab.number, wanted.check, "--evidence", runs.evidence(wanted), "--svg", target,
     ...(frames ? ["--frames", frames] : []),
     ...(packet ? ["--packet", packet] : []),
     ...(layers ? ["--layers", layers] : []),
-    ...(lang && lang !== "en" ? ["--lang", lang] : []),
   ];
   return drawWith(runs.wirelab, words);
 }

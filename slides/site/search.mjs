@@ -9,13 +9,15 @@ import { plainText, sectionsOf, slug } from "./markdown.mjs";
  */
 export const searchScript = (entries) => `window.wirelabSearch(${JSON.stringify(entries).replaceAll("<", "\\u003c")});\n`;
 
+const withoutMarks = (text) => text.replace(/[`*|~]|\|?-{3,}\|?/g, " ").replace(/\s+/g, " ").trim();
+
 /** Slides, and what is said about them. */
 export const deckEntries = (deck) =>
   deck.slides.map((slide) => ({
     title: slide.title || deck.title,
     where: `Slides · ${deck.title}`,
     page: `slides/${deck.name}.html#${slide.anchor || slide.number}`,
-    text: plainText(`${slide.filled ?? slide.lines.join(" ")} ${slide.notes}`),
+    text: withoutMarks(plainText(`${(slide.filled ?? "").replace(/^#.*$/m, "")} ${slide.notes}`)),
   }));
 
 /** A handout's sections. */
@@ -24,7 +26,7 @@ export function handoutEntries(text, title, page) {
     title: section.title.replace(/[`*]/g, ""),
     where: `Handout · ${title}`,
     page: i ? `${page}#${slug(section.title.replace(/[`*]/g, ""))}` : page,
-    text: section.text.replace(/[`*|]/g, " ").replace(/\s+/g, " "),
+    text: withoutMarks(section.text.replace(/^#.*$/m, "")),
   }));
 }
 

@@ -180,7 +180,7 @@ class Builder {
       const text = withoutRecord(this.course.text(one.path));
       const md = markdown(this.linker(one.path, `handouts/${one.page}`));
       one.title = text.match(/^# (.*)$/m)?.[1] ?? one.lab.title;
-      one.what = text.match(/^# .*\n+((?:.+\n)+)/m)?.[1].trim().replace(/\n/g, " ") ?? "";
+      one.what = markdown().renderInline(text.match(/^# .*\n+((?:.+\n)+)/m)?.[1].trim() ?? ""); // its first paragraph
       const others = this.handouts.filter(({ lab, lang }) => lab === one.lab && lang !== one.lang);
       this.write(`handouts/${one.page}`, pages.handoutPage({ ...one, html: md.render(text), others }));
       this.entries.push(...search.handoutEntries(text, one.title.replace(/`/g, ""), `handouts/${one.page}`));
