@@ -1,6 +1,6 @@
 // The API reference: Doxygen over the headers of common/ and grader/, with the settings of slides/site/Doxyfile.
 
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 
@@ -24,7 +24,17 @@ export async function buildReference(root, here, folder, work) {
   const { status, output } = await feed("doxygen", ["-"], settings.join("\n"), root);
   const errors = output.split("\n").filter((line) => /(warning|error):/i.test(line)).map((line) => line.replaceAll(`${root}/`, ""));
   if (status !== 0 && !errors.length) errors.push(`doxygen: ${output.trim() || `exit status ${status}`}`);
+  mendLinks(folder);
   return { names: existsSync(tags) ? readTags(readFileSync(tags, "utf8")) : [], errors: status === 0 ? [] : errors };
+}
+
+/** A page's summary may name a part that Doxygen leaves out, because nothing in it is public. */
+function mendLinks(folder) {
+  for (const name of readdirSync(folder).filter((one) => one.endsWith(".html"))) {
+    const html = readFileSync(join(folder, name), "utf8");
+    const mended = html.replace(/<a href="#([\w-]+)">[^<]*<\/a>(?: &#124;\s*)?/g, (all, part) => (html.includes(`name="${part}"`) || html.includes(`id="${part}"`) ? all : ""));
+    if (mended !== html) writeFileSync(join(folder, name), mended);
+  }
 }
 
 function feed(command, words, input, cwd) {

@@ -12,6 +12,7 @@ export async function measureSlides(page) {
     document.querySelectorAll("section[id]").forEach((section, index) => {
       const complain = (text) => found.push({ slide: index + 1, text });
       const frame = section.getBoundingClientRect();
+      if (frame.width === 0) return; // another slide is shown
       const scale = frame.width / 1280;
       const sources = section.querySelector(":scope > .sources");
       const floor = sources ? (sources.getBoundingClientRect().top - frame.top) / scale : 700;

@@ -227,7 +227,7 @@ class Builder {
   }
 
   checkLinks() {
-    const all = readdirSync(this.folder, { recursive: true }).filter((name) => name.endsWith(".html") && !name.startsWith("api/"));
+    const all = readdirSync(this.folder, { recursive: true }).filter((name) => name.endsWith(".html"));
     for (const { page, link } of deadLinks(this.folder, all)) this.problems.add(this.sourceOf(page), 0, `the link ${link} on ${page} leads nowhere`);
   }
 
