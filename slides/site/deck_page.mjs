@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { inCode, readSlides } from "./deck.mjs";
 import { fillSlide } from "./directives.mjs";
+import { escape } from "./html.mjs";
 import { rewriteMarkdown } from "./links.mjs";
 import { checkSources, needsSources, renderSources } from "./sources.mjs";
 import { withoutRecord } from "./translations.mjs";
@@ -51,7 +52,8 @@ export async function fillDeck(deck, setting, up, rewrite = (link) => link) {
     const lines = await fillSlide(slide, setting);
     const code = inCode(slide.lines);
     const linked = lines.map((line, i) => (code[i] || line.startsWith("<") ? line : rewriteMarkdown(line, (link) => rewrite(link, slide.at[i]))));
-    slide.filled = linked.join("\n").trim();
+    // Within <summary> Marp reads no Markdown.
+    slide.filled = linked.join("\n").trim().replace(/<summary>[\s\S]*?<\/summary>/g, (text) => text.replace(/`([^`]+)`/g, (_, code) => `<code>${escape(code)}</code>`));
     slide.foot = renderSources(setting.course, slide, up);
   }
 }

@@ -8,13 +8,14 @@
 // (code.mjs), recorded runs (runs.mjs, pictures.mjs) and what the compiler says (layout.mjs); marp.mjs renders slides;
 // browser.mjs measures and prints. problems.mjs collects what is wrong, and with any problem there is no site.
 
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { buildOneDeck } from "./author.mjs";
 import { Course } from "./course.mjs";
-import { openPackages } from "./packages.mjs";
+import { openPackages, pathOf } from "./packages.mjs";
 import { Problems, Trouble } from "./problems.mjs";
 import { Runs } from "./runs.mjs";
 import { buildSite } from "./site.mjs";
@@ -26,6 +27,7 @@ const usage = `usage: node slides/site/main.mjs site OUT [--draft]       the who
        node slides/site/main.mjs deck NN OUT [--lang ko] [--pictures] [--dark]
        node slides/site/main.mjs translated FILE      records that a translation is up to date
        node slides/site/main.mjs behind               which translations are not
+       node slides/site/main.mjs lint                 markdownlint
 options: --wirelab FILE  the built program (build/release/bin/wirelab)
          --state DIR     where packages and recorded runs are kept (build/site)`;
 
@@ -67,6 +69,11 @@ const commands = {
     if (!recordTranslation(site.course, path)) throw new Trouble(`${path}: no translation (slides/ko/NN-*.md, labs/NN-*/README.ko.md, ...)`);
   },
   behind: (site) => checkTranslations(site.course, site.problems),
+  lint: (site) => {
+    const program = pathOf("markdownlint-cli2").replace(/(node_modules\/markdownlint-cli2)\/.*/, "$1/markdownlint-cli2-bin.mjs");
+    const { status } = spawnSync(process.execPath, [program], { cwd: site.root, stdio: "inherit" });
+    if (status !== 0) throw new Trouble("markdownlint: see above, and .markdownlint-cli2.jsonc");
+  },
 };
 
 async function main() {
@@ -83,7 +90,7 @@ async function main() {
     },
   });
   const [command, ...rest] = positionals;
-  const expected = { site: 1, deck: 2, translated: 1, behind: 0 };
+  const expected = { site: 1, deck: 2, translated: 1, behind: 0, lint: 0 };
   if (expected[command] !== rest.length) throw new Trouble(usage);
   const site = new Site(values);
   await commands[command](site, rest, values);

@@ -189,7 +189,7 @@ class Builder {
 
   makeLabPages() {
     const { course } = this;
-    const md = markdown();
+    const md = markdown(undefined, true);
     course.labs.forEach((lab, i) => {
       const decks = this.decks.filter(({ number }) => number === lab.number).map((deck) => ({ ...deck, page: `${deck.name}.html` }));
       const deck = decks.find(({ lang }) => lang === "en");
