@@ -21,10 +21,12 @@ mkdir "$work/other"
 echo precious >"$work/other/file"
 status=0
 "$wirelab" site "$work/other" >"$work/said" 2>&1 || status=$?
-[ "$status" = 2 ] && grep -q "no site of ours" "$work/said" && [ "$(cat "$work/other/file")" = precious ] ||
-  fail "site into another's folder: status $status, $(cat "$work/said")"
+[ "$status" = 2 ] || fail "site into another's folder: status $status"
+grep -q "no site of ours" "$work/said" || fail "site into another's folder: $(cat "$work/said")"
+[ "$(cat "$work/other/file")" = precious ] || fail "site into another's folder has changed it"
 
 "$wirelab" site "$work/site" || fail "the site could not be built"
+# shellcheck disable=SC2012  # our own names
 [ "$(ls -A "$work" | tr '\n' ' ')" = "other said site " ] || fail "something is left beside the site: $(ls -A "$work")"
 
 # Where the site was built is nowhere in it.

@@ -16,10 +16,23 @@ const head = /^<!-- translation of (\S+)\n([0-9a-f\s]*)-->\n/;
 
 const hashOf = (text) => createHash("sha256").update(text.replace(/\s+/g, " ").trim()).digest("hex").slice(0, 8);
 
+const isDeck = (path) => /^slides\/(?!sheets\/)(?:[\w-]+\/)?\d\d-/.test(path) && !path.includes("/sheets/");
+
+/** A translated deck has the same slides, with the same names, sources and directives. */
+function compareSlides(course, path, of, problems) {
+  const bones = (slide) => JSON.stringify([slide?.anchor, slide?.sources, slide?.directives.map(({ kind, subject, options }) => [kind, subject, options])]);
+  const theirs = readSlides(withoutRecord(course.text(path)));
+  const ours = readSlides(course.text(of));
+  if (theirs.length !== ours.length) problems.add(path, 1, `${theirs.length} slides, where ${of} has ${ours.length}`);
+  ours.forEach((slide, i) => {
+    if (theirs[i] && bones(theirs[i]) !== bones(slide)) problems.add(path, theirs[i].line, `slide ${i + 1} has another name, other sources or directives than ${of}:${slide.line}`);
+  });
+}
+
 /** The sections of an original, with the hash of each. A deck's are its slides, notes and sources included. */
 function hashes(path, text) {
   const lines = text.split("\n");
-  const parts = path.startsWith("slides/") && /^\d\d-/.test(path.replace(/^.*\//, ""))
+  const parts = isDeck(path)
     ? readSlides(text).map(({ title, line }, i, all) => ({ title, line, text: lines.slice(line - 1, (all[i + 1]?.line ?? lines.length + 1) - 1).join("\n") }))
     : sectionsOf(text);
   return parts.map((part) => ({ ...part, hash: hashOf(part.text.replace(/^---$/gm, "")) }));
@@ -60,6 +73,7 @@ export function checkTranslations(course, problems) {
       if (!known.has(hash)) problems.add(path, 1, `has fallen behind: ${of}:${line} "${title}" is new or has changed since it was translated`);
       known.delete(hash);
     }
+    if (isDeck(of)) compareSlides(course, path, of, problems);
     if (known.size) problems.add(path, 1, `has fallen behind: ${of} has lost sections since it was translated (${known.size})`);
   }
 }
