@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "common/error.hh"
 #include "grader/cli/commands.hh"
-#include "grader/course/command.hh"
 
 // `wirelab site`: the generator is JavaScript, for its work is Markdown and pages (slides/site/main.mjs). It
 // calls this program for what only this program knows: recorded runs, ladders, headers.
@@ -41,12 +41,12 @@ std::vector<std::string> generator(const Session& session, const SiteRequest& re
 
 int build_site(Session& session, const SiteRequest& request) {
   refuse_without_solutions(session);
-  if (!is_on_path("node")) throw std::runtime_error("site: node is not installed (Debian: nodejs, npm)");
   const auto words = generator(session, request);
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   execvp("node", arguments.data());
+  if (errno == ENOENT) throw std::runtime_error("site: node is not installed (Debian: nodejs, npm)");
   throw_errno("start", "node");
 }
 

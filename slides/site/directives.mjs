@@ -114,9 +114,10 @@ const kinds = {
     return layout.error ? fail(layout.error) : renderLayout(subject, layout);
   },
 
-  checks: ({ subject }, { course }, fail) => {
+  checks: ({ subject, options }, { course }, fail) => {
     const lab = course.lab(subject);
-    return lab ? checksTable(lab) : fail("no such lab");
+    if (options.part && !["points", "badges"].includes(options.part)) return fail("part= is points or badges");
+    return lab ? checksTable(lab, options.part) : fail("no such lab");
   },
 };
 
@@ -140,12 +141,12 @@ async function drawWanted(one, setting, fail, how, kind) {
   return figure(drawn.svg, kind, `${kind === "ladder" ? "The packets" : "A header"} of check ${nameOf(run.wanted)}`);
 }
 
-/** A lab's checks with their points, then its badges. */
-export function checksTable(lab) {
+/** A lab's checks with their points, then its badges; or one part of it alone. */
+export function checksTable(lab, only) {
+  const core = only === "badges" ? [] : lab.checks.filter((check) => !check.stretch);
+  const badges = only === "points" ? [] : lab.checks.filter((check) => check.stretch);
   const row = (check) => `<tr><td>${check.stretch ? escape(check.badge) : check.points}</td><td>${inlineCode(check.title)}</td></tr>`;
   const part = (head, checks) => (checks.length ? `<tbody><tr><th colspan="2">${head}</th></tr>${checks.map(row).join("")}</tbody>` : "");
-  const core = lab.checks.filter((check) => !check.stretch);
-  const badges = lab.checks.filter((check) => check.stretch);
-  const lines = lab.checks.reduce((sum, { title }) => sum + Math.ceil(title.length / 125), 0); // at a small size
+  const lines = [...core, ...badges].reduce((sum, { title }) => sum + Math.ceil(title.length / 125), 0); // at a small size
   return `<table class="checks" style="--rows:${lines + 2}" lang="en">${part("points", core)}${part("badges", badges)}</table>`;
 }

@@ -36,7 +36,7 @@ export async function measureSlides(page) {
       for (const svg of section.querySelectorAll("figure.picture svg")) {
         const sizes = [...svg.querySelectorAll("text")].map((text) => (parseFloat(getComputedStyle(text).fontSize) * (svg.getScreenCTM()?.a ?? 1)) / scale);
         const least = Math.min(...sizes);
-        if (least < 12.5) complain(`its picture is shrunk until its text is ${least.toFixed(1)} px high`);
+        if (least < 12) complain(`its picture is shrunk until its text is ${least.toFixed(1)} px high`);
       }
     });
     return found;
