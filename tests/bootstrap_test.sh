@@ -100,6 +100,30 @@ expect_status 7
 expect_call "apt-get update"
 expect_call "apt-get install -y --no-install-recommends mold"
 
+begin "what the site needs is asked for by the site alone, where there are solutions"
+stand_in id 'echo 0'
+# shellcheck disable=SC2016
+stand_in dpkg-query 'for word; do case $word in -* | chromium | codespell) ;; *) echo "installed $word" ;; esac; done'
+run list
+run site out
+expect_no_call "apt-get install"
+expect_no_call "check-"
+mkdir "$work/course/solutions"
+run site out
+expect_status 7
+expect_call "apt-get install -y --no-install-recommends chromium codespell"
+expect_call "wirelab wirelab-launcher wirelab_prelude student_library check-03-tcp-echo check-05-unreliable-udp"
+
+begin "without root the site is refused, and the tests go on without it"
+# shellcheck disable=SC2016
+stand_in dpkg-query 'for word; do case $word in -* | chromium) ;; *) echo "installed $word" ;; esac; done'
+run site out
+expect_status 2
+expect_output "install them with: sudo apt-get install chromium"
+run test
+expect_status 7
+expect_output "the tests of the site are skipped; install them with: sudo apt-get install chromium"
+
 begin "sudo that asks nothing is taken"
 stand_in dpkg-query ''
 # shellcheck disable=SC2016

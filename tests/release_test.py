@@ -74,6 +74,14 @@ def check_that_it_works(release):
     assert "TODO 03." in said.stdout, said.stdout
 
 
+def check_that_it_builds_no_site(release):
+    environment = {key: value for key, value in os.environ.items() if key != "WIRELAB_BUILD"}
+    said = subprocess.run([release / "wirelab", "site", release / "out"], env=environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert said.returncode == 2 and "has no solutions" in said.stdout, said
+    assert not (release / "out").exists(), "a site without solutions"
+
+
 def refuses(folder, reason):
     said = subprocess.run([WIRELAB, "release", folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert said.returncode == 2 and reason in said.stdout, said
@@ -86,6 +94,7 @@ def main():
         check_contents(release)
         refuses(release, "the folder is not empty")
         check_that_it_works(release)
+        check_that_it_builds_no_site(release)
         refuses("/proc/release", "/proc")
     print("the release holds nothing of a solution, builds, and checks")
 

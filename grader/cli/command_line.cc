@@ -145,6 +145,16 @@ void add_release(CLI::App& app, Command& chosen) {
   command->add_option("DIR", request->folder, "A new folder")->required();
 }
 
+void add_site(CLI::App& app, Command& chosen) {
+  const auto [command, request] =
+      add(app, chosen, "site", "Slides, handouts and reference as a static site", build_site);
+  command->add_option("DIR", request->folder, "Its folder: a new one, or a site that it replaces")->required();
+  auto* deck = command->add_option("--deck", request->deck, "One deck alone, quickly, and what does not fit")
+                   ->type_name("NN");
+  command->add_option("--lang", request->lang, "With --deck: a translation")->type_name("LANG")->needs(deck);
+  command->add_flag("--pictures", request->pictures, "With --deck: a picture of each slide")->needs(deck);
+}
+
 void add_test(CLI::App& app, Command& chosen) {
   const auto [command, filter] = add(app, chosen, "test", "The project's own tests", run_tests);
   command->add_option("-R,--only", *filter, "Only tests whose name matches this regular expression")
@@ -173,6 +183,7 @@ void add_all(CLI::App& app, CommandLine& line) {
   add_grade(app, line.command);
   add_prove(app, line.command);
   add_release(app, line.command);
+  add_site(app, line.command);
   add_test(app, line.command);
 }
 

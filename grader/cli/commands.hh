@@ -96,6 +96,15 @@ struct ReleaseRequest {
 /// Writes the students' tree. exit_passed; throws as write_release does.
 int release(Session& session, const ReleaseRequest& request);
 
+struct SiteRequest {
+  std::filesystem::path folder;
+  std::string deck;       ///< number of the one deck to build, for its author; empty for the whole site
+  std::string lang;       ///< which translation of it; empty for the original
+  bool pictures = false;  ///< with `deck`: a picture of each slide as well
+};
+/// Slides, handouts and reference as a static site. Does not return when the generator can be started.
+int build_site(Session& session, const SiteRequest& request);
+
 /// The project's own tests, all or those whose name matches. Does not return when it can start them.
 int run_tests(Session& session, const std::string& filter);
 
