@@ -11,6 +11,7 @@
 
 namespace wirelab {
 
+/// How a class is judged, the same for every student.
 struct JudgeOptions {
   std::optional<std::uint64_t> seed;  ///< of what checks draw at random; drawn when not given
   std::string site;                   ///< address of the course's site, for links to slides; empty for none

@@ -96,8 +96,9 @@ struct ReleaseRequest {
 /// Writes the students' tree. exit_passed; throws as write_release does.
 int release(Session& session, const ReleaseRequest& request);
 
+/// What the user asked of `wirelab site`.
 struct SiteRequest {
-  std::filesystem::path folder;
+  std::filesystem::path folder;  ///< must not exist, or be a site that was made before
   std::string deck;       ///< number of the one deck to build, for its author; empty for the whole site
   std::string lang;       ///< which translation of it; empty for the original
   bool pictures = false;  ///< with `deck`: a picture of each slide as well
