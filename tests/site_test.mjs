@@ -152,6 +152,7 @@ async function search(context) {
 }
 
 await withBrowser(async (browser) => {
+  failed = passed = 0;
   const context = (options) => browser.newContext({ offline: true, viewport: { width: 1280, height: 720 }, ...options });
   const light = await context({ colorScheme: "light" });
   const trouble = [];
