@@ -508,6 +508,7 @@ TEST_F(RunTest, everybody_gets_a_row_a_feedback_a_result_and_evidence) {
   run(plan(), craft());
   EXPECT_EQ(std::ranges::count(gradebook(), '\n'), 11);
   EXPECT_THAT(read_file(root() / "out/students/s3/feedback.txt"), HasSubstr("student 3"));
+  EXPECT_THAT(read_file(root() / "out/students/s3/feedback.html"), HasSubstr("<h1>s3</h1>"));
   EXPECT_TRUE(fs::exists(root() / "out/students/s3/result.json"));
   EXPECT_TRUE(fs::exists(root() / "out/evidence/s3/03-tcp-echo/works/wire.pcap"));
   EXPECT_FALSE(fs::exists(root() / "out/.work"));
@@ -580,6 +581,41 @@ TEST_F(RunTest, a_result_survives_its_journey_through_the_file) {
   const StudentResult after = out.result_of("ana").value();
   EXPECT_EQ(nlohmann::json(after), nlohmann::json(before));
   EXPECT_EQ(after.labs[0].checks[0].seed, 7u);
+}
+
+TEST_F(RunTest, the_feedbacks_page_says_what_its_text_says) {
+  StudentResult result = result_for("ana");
+  LabResult& lab = result.labs[0];
+  result.notes = {"came late"};
+  lab.notes = {"echo_client.cc is missing"};
+  lab.badges = {"Sound sleeper"};
+  lab.diagnostics = "warning: unused variable";
+  lab.checks.push_back({"fails", "it fails", Outcome::failed, 3, "", 7, "expected this; got that"});
+  lab.checks.push_back({"busy", "it is busy", Outcome::inconclusive, 0, "A badge", 7, "the machine was busy"});
+  const Feedback feedback = feedback_of(result);
+  for (const char* word :
+       {"ana", "somewhere", "came late", "echo_client.cc is missing", "Sound sleeper", "unused variable", "it works",
+        "it fails", "expected this; got that", "not judged", "the machine was busy", "100 of 100 points"}) {
+    EXPECT_THAT(feedback.text, HasSubstr(word));
+    EXPECT_THAT(feedback.page, HasSubstr(word));
+  }
+}
+
+TEST_F(RunTest, nothing_that_was_handed_in_is_markup_in_the_feedbacks_page) {
+  const std::string evil = "<script>alert(1)</script>\"'&{{{style}}}";
+  StudentResult result = result_for(evil);
+  result.submission = evil;
+  result.notes = {evil};
+  result.labs[0].word = evil;
+  result.labs[0].notes = {evil};
+  result.labs[0].badges = {evil};
+  result.labs[0].diagnostics = evil;
+  result.labs[0].checks = {{evil, evil, Outcome::failed, 3, evil, 7, evil}};
+  const std::string page = feedback_of(result).page;
+  EXPECT_THAT(page, Not(HasSubstr("<script")));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;"));
+  EXPECT_THAT(page, HasSubstr("{{{style}}}"));
+  EXPECT_THAT(page, HasSubstr("default-src 'none'")) << "and if it were, it could load and run nothing";
 }
 
 TEST_F(RunTest, a_stopped_run_keeps_what_is_finished_and_marks_the_rest_as_pending) {

@@ -13,6 +13,7 @@
 #include "grader/course/machine.hh"
 #include "grader/course/manifest.hh"
 #include "grader/course/mistake.hh"
+#include "grader/course/slide_link.hh"
 
 namespace wirelab {
 namespace {
@@ -450,6 +451,26 @@ TEST_F(CheckRun, trouble_names_thing_and_reason) {
 }
 
 // --- The machine
+
+TEST(SlideAddress, is_a_page_of_the_site_that_was_built_or_the_decks_source) {
+  const TemporaryFolder folder(testing::TempDir());
+  const fs::path root = folder.path() / "my course", state = root / "build";
+  const std::string slide = "slides/07-little.md#starting";
+  const std::string base = "file://" + folder.path().string() + "/my%20course/";
+  EXPECT_EQ(slide_address(slide, root, state), base + "slides/07-little.md#starting");
+  fs::create_directories(root / "out/slides");
+  fs::create_directories(root / "out/handouts");
+  fs::create_directories(state / "site");
+  write_file(state / "site/last.txt", (root / "out").string() + "\n");
+  EXPECT_EQ(slide_address(slide, root, state), base + "slides/07-little.md#starting") << "the site is gone";
+  write_file(root / "out/slides/07-little.html", "");
+  write_file(root / "out/handouts/07-little.html", "");
+  EXPECT_EQ(slide_address(slide, root, state), base + "out/slides/07-little.html#starting");
+  EXPECT_EQ(slide_address("labs/07-little/README.md", root, state), base + "out/handouts/07-little.html");
+  EXPECT_EQ(slide_address("", root, state), "");
+  EXPECT_EQ(slide_address(slide, "https://example.org/c/"), "https://example.org/c/slides/07-little.html#starting");
+  EXPECT_EQ(slide_address(slide, "https://example.org"), "https://example.org/slides/07-little.html#starting");
+}
 
 TEST(Machine, what_forbids_namespaces_is_told_apart) {
   EXPECT_THAT(namespace_remedy({.error = ENOSPC, .most_user_namespaces = 0}),

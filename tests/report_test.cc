@@ -2,10 +2,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <random>
+#include <sstream>
 
 #include "grader/report/explanation.hh"
+#include "grader/report/explanation_html.hh"
 #include "grader/report/ladder.hh"
+#include "grader/report/ladder_svg.hh"
+#include "grader/report/packet_headers.hh"
+#include "grader/report/packet_svg.hh"
 #include "grader/report/style.hh"
 
 namespace wirelab {
@@ -168,6 +175,289 @@ TEST(Explanation, knows_a_hole_of_the_skeleton) {
   EXPECT_EQ(unwritten_part(verdict), "") << "the program has not ended there";
   verdict.programs[0].end = "exit status 3";
   EXPECT_EQ(unwritten_part(verdict), "05.2");
+}
+
+// --- the ladder as a picture
+
+/// What a strict reader of XML finds in a picture; it throws (and then there is nothing) when it is not
+/// well-formed.
+struct Parsed {
+  std::vector<std::string> texts;  ///< of the text elements, in order
+  std::vector<std::string> looks;  ///< class attributes
+};
+
+Parsed parse(const std::string& svg) {
+  const std::string file = testing::TempDir() + "/picture.svg";
+  if (FILE* out = fopen(file.c_str(), "wb")) {
+    fwrite(svg.data(), 1, svg.size(), out);
+    fclose(out);
+  }
+  const std::string program =
+      "import sys,xml.etree.ElementTree as e\n"
+      "for n in e.parse(sys.argv[1]).iter():\n"
+      "  if n.tag.endswith('}text'): print('text',n.text)\n"
+      "  print('look',n.get('class'))\n";
+  FILE* pipe = popen(("PYTHONIOENCODING=utf-8 python3 -c \"" + program + "\" " + file).c_str(), "r");
+  std::string said;
+  for (int byte = fgetc(pipe); byte != EOF; byte = fgetc(pipe)) said += static_cast<char>(byte);
+  EXPECT_EQ(pclose(pipe), 0) << "not well-formed:\n" << svg;
+  Parsed parsed;
+  std::istringstream lines(said);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("text ")) parsed.texts.push_back(line.substr(5));
+    if (line.starts_with("look ")) parsed.looks.push_back(line.substr(5));
+  }
+  return parsed;
+}
+
+std::string picture_of(const std::vector<FrameRecord>& frames) {
+  return ladder_svg(LadderPlan(frames), "A run");
+}
+
+const std::vector<FrameRecord> eventful = {udp(0, -1, "client", "server", "lost"),
+                                           udp(0.1, 0.1001, "client", "server"),
+                                           udp(0.1003, 0.12, "server", "client", "delayed 20 ms"),
+                                           udp(0.2, 0.2001, "server", "client", "duplicated"),
+                                           udp(0.3, 0.3001, "client", "server", "corrupted"),
+                                           {0.2, 0.2, "client-server", "client", "server", "ARP", "", true}};
+
+TEST(LadderPicture, shows_the_frames_of_the_terminals_ladder_with_times_and_notes) {
+  const Parsed picture = parse(picture_of(eventful));
+  const std::string text = ladder(eventful, Style::plain());
+  EXPECT_THAT(text, HasSubstr("delayed 20 ms"));
+  const LadderPlan plan(eventful);
+  for (const LadderArrow& arrow : plan.arrows()) {
+    for (const std::string& one : {arrow.label, arrow.note}) {
+      if (one.empty()) continue;
+      EXPECT_THAT(text, HasSubstr(one));
+      EXPECT_THAT(picture.texts, testing::Contains(one));
+    }
+  }
+  for (const char* word : {"client", "server", "0.000 s", "0.100 s", "0.200 s", "0.300 s"}) {
+    EXPECT_THAT(text, HasSubstr(word));
+    EXPECT_THAT(picture.texts, testing::Contains(std::string(word)));
+  }
+  EXPECT_EQ(std::ranges::count(picture.texts, "UDP 12 bytes"), 3);
+  EXPECT_EQ(std::ranges::count(picture.texts, "UDP 26 bytes"), 2);
+  EXPECT_THAT(picture.texts, Not(testing::Contains("ARP")));
+}
+
+TEST(LadderPicture, marks_what_befell_a_frame_by_its_shape_as_well) {
+  const auto looks = [](const FrameRecord& frame) { return parse(picture_of({frame})).looks; };
+  const auto plain = looks(udp(0, 0.0001, "client", "server"));
+  EXPECT_EQ(std::ranges::count(plain, "cross"), 0);
+  EXPECT_EQ(std::ranges::count(plain, "head"), 1);
+  const auto lost = looks(udp(0, -1, "client", "server", "lost"));
+  EXPECT_EQ(std::ranges::count(lost, "cross"), 1);
+  EXPECT_EQ(std::ranges::count(lost, "head"), 0) << "it does not arrive";
+  EXPECT_EQ(std::ranges::count(looks(udp(0, 0.0001, "client", "server", "duplicated")), "head late"), 2);
+  EXPECT_EQ(std::ranges::count(looks(udp(0, 0.0001, "client", "server", "corrupted")), "bolt"), 1);
+  const auto late = looks(udp(0, 0.02, "client", "server", "delayed 20 ms"));
+  EXPECT_EQ(std::ranges::count(late, "arrow late"), 1);
+}
+
+TEST(LadderPicture, shortens_stretches_of_silence_and_says_so) {
+  const Parsed picture =
+      parse(picture_of({udp(0, 0.0001, "client", "server"), udp(0.8, 0.8001, "client", "server"),
+                        udp(0.8002, 0.8003, "server", "client")}));
+  EXPECT_EQ(std::ranges::count(picture.texts, "+800 ms"), 1);
+  EXPECT_EQ(std::ranges::count(picture.looks, "gap"), 2) << "each lifeline is dotted once";
+}
+
+TEST(LadderPicture, a_frame_that_was_overtaken_arrives_below_the_one_that_overtook_it) {
+  const std::string picture =
+      picture_of({udp(0, 0.05, "client", "server", "overtaken"), udp(0.01, 0.0101, "client", "server")});
+  std::vector<double> ends;
+  for (std::size_t at = picture.find("y2=\""); at != picture.npos; at = picture.find("y2=\"", at + 1)) {
+    const std::size_t line_end = picture.find("/>", at);
+    if (picture.substr(at, line_end - at).find("class=\"arrow") != std::string::npos)
+      ends.push_back(std::stod(picture.substr(at + 4)));
+  }
+  ASSERT_EQ(ends.size(), 2u);
+  EXPECT_GT(ends[0], ends[1]);
+}
+
+TEST(LadderPicture, leaves_out_the_same_middle_as_the_terminals) {
+  std::vector<FrameRecord> frames;
+  for (int i = 0; i < 236; ++i) frames.push_back(udp(i, i + 0.0001, "client", "server"));
+  EXPECT_THAT(parse(picture_of(frames)).texts, testing::Contains("… 213 more frames …"));
+}
+
+TEST(LadderPicture, can_be_of_some_frames_which_keep_their_numbers) {
+  LadderPlan plan(eventful);
+  plan.keep(2, 3);
+  ASSERT_EQ(plan.arrows().size(), 2u);
+  EXPECT_EQ(plan.arrows()[0].number, 2u);
+  EXPECT_THAT(ladder_svg(plan, "x"), HasSubstr("Frame 3, at 0.100 s from server to client"));
+  EXPECT_THROW(LadderPlan(eventful).keep(0, 1), std::invalid_argument);
+  EXPECT_THROW(LadderPlan(eventful).keep(3, 2), std::invalid_argument);
+  EXPECT_THROW(LadderPlan(eventful).keep(1, 6), std::invalid_argument) << "five are drawn";
+}
+
+TEST(LadderPicture, is_named_and_described_and_loads_nothing) {
+  const std::string picture = picture_of(eventful);
+  EXPECT_THAT(picture, HasSubstr("role=\"img\""));
+  EXPECT_THAT(picture, HasSubstr("<title>A run</title>\n<desc>Hosts: client, server."));
+  EXPECT_THAT(picture, HasSubstr("prefers-color-scheme:dark"));
+  for (const char* way_out : {"href", "url(", "@import", "<script", "<image", "<use"})
+    EXPECT_THAT(picture, Not(HasSubstr(way_out)));
+}
+
+TEST(LadderPicture, nothing_that_a_program_or_the_wire_says_is_markup) {
+  const std::string evil = "<script>\"'&]]>\x1b\xff\xef\xbf\xbf\xe2\x80\xae";
+  const std::string picture =
+      ladder_svg(LadderPlan({{0, 0.1, evil, evil, "b" + evil, "UDP " + evil + " > x, " + evil, evil, false}}), evil);
+  EXPECT_THAT(picture, Not(HasSubstr("<script>")));
+  EXPECT_THAT(parse(picture).texts, testing::Contains(HasSubstr("<script>\"'&]]>")));
+}
+
+TEST(LadderPicture, of_nothing_is_nothing) { EXPECT_EQ(picture_of({eventful.back()}), ""); }
+
+// --- headers
+
+std::vector<std::byte> bytes_of(std::string_view hex) {
+  std::vector<std::byte> bytes;
+  std::istringstream words{std::string(hex)};
+  for (std::string word; words >> word;) bytes.push_back(static_cast<std::byte>(std::stoi(word, nullptr, 16)));
+  return bytes;
+}
+
+// 10.5.0.1:40213 > 10.5.0.2:1060, "hello"
+const std::vector<std::byte> udp_frame = bytes_of(
+    "02 77 69 72 00 02 02 77 69 72 00 01 08 00 45 00 00 21 12 34 40 00 40 11 14 79 0a 05 00 01 0a 05 00 02 "
+    "9d 15 04 24 00 0d be ef 68 65 6c 6c 6f");
+// A SYN with the options maximum segment size, no operation, window scale
+const std::vector<std::byte> syn_frame = bytes_of(
+    "02 77 69 72 00 02 02 77 69 72 00 01 08 00 45 00 00 30 00 01 40 00 40 06 00 00 0a 05 00 01 0a 05 00 02 "
+    "9d 15 04 24 00 00 03 e8 00 00 00 00 70 02 fa f0 12 34 00 00 02 04 05 b4 01 03 03 07");
+// An echo request from ::1 to ::1
+const std::vector<std::byte> ping6_frame = bytes_of(
+    "02 77 69 72 00 02 02 77 69 72 00 01 86 dd 60 01 23 45 00 08 3a 40 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 "
+    "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 80 00 ab cd 00 2a 00 07");
+const std::vector<std::byte> arp_frame = bytes_of(
+    "ff ff ff ff ff ff 02 77 69 72 00 01 08 06 00 01 08 00 06 04 00 01 02 77 69 72 00 01 0a 05 00 01 00 00 00 00 00 00 "
+    "0a 05 00 02");
+
+std::string value(const std::vector<PacketHeader>& headers, const std::string& layer, const std::string& field) {
+  for (const PacketHeader& header : headers) {
+    for (const HeaderField& one : header.fields) {
+      if (header.layer == layer && one.name == field) return one.value;
+    }
+  }
+  return "no such field";
+}
+
+TEST(PacketHeaders, are_taken_apart_field_by_field) {
+  const auto udp_headers = packet_headers(udp_frame);
+  EXPECT_EQ(value(udp_headers, "ethernet", "Source address"), "02:77:69:72:00:01");
+  EXPECT_EQ(value(udp_headers, "ethernet", "Type"), "IPv4 (0x0800)");
+  EXPECT_EQ(value(udp_headers, "ipv4", "Total length"), "33 bytes");
+  EXPECT_EQ(value(udp_headers, "ipv4", "DF"), "1");
+  EXPECT_EQ(value(udp_headers, "ipv4", "MF"), "0");
+  EXPECT_EQ(value(udp_headers, "ipv4", "Protocol"), "UDP (17)");
+  EXPECT_EQ(value(udp_headers, "ipv4", "Destination address"), "10.5.0.2");
+  EXPECT_EQ(value(udp_headers, "udp", "Source port"), "40213");
+  EXPECT_EQ(value(udp_headers, "udp", "Length"), "13 bytes");
+  EXPECT_EQ(udp_headers.back().behind, 5u);
+  const auto tcp_headers = packet_headers(syn_frame);
+  EXPECT_EQ(value(tcp_headers, "tcp", "Sequence number"), "1000");
+  EXPECT_EQ(value(tcp_headers, "tcp", "SYN"), "1");
+  EXPECT_EQ(value(tcp_headers, "tcp", "ACK"), "0");
+  EXPECT_EQ(value(tcp_headers, "tcp", "Window"), "64240");
+  EXPECT_EQ(value(tcp_headers, "tcp", "Option"), "maximum segment size 1460");
+  EXPECT_EQ(tcp_headers.back().fields.back().value, "window scale 7");
+  const auto ping_headers = packet_headers(ping6_frame);
+  EXPECT_EQ(value(ping_headers, "ipv6", "Flow label"), "0x12345");
+  EXPECT_EQ(value(ping_headers, "ipv6", "Source address"), "::1");
+  EXPECT_EQ(value(ping_headers, "icmpv6", "Type"), "echo request (128)");
+  EXPECT_EQ(value(ping_headers, "icmpv6", "Sequence number"), "7");
+  EXPECT_EQ(value(packet_headers(arp_frame), "arp", "Target's protocol address"), "10.5.0.2");
+}
+
+/// What holds of every frame: fields fill their header, bit by bit, and headers do not pass the frame's end.
+void expect_consistent(const std::vector<std::byte>& frame) {
+  std::size_t end = 0;
+  for (const PacketHeader& header : packet_headers(frame)) {
+    unsigned bits = 0;
+    for (const HeaderField& field : header.fields) bits += field.bits;
+    ASSERT_EQ(bits, 8 * header.bytes.size()) << header.layer;
+    end += header.bytes.size();
+    ASSERT_LE(end + header.behind, frame.size());
+    ASSERT_EQ(header.bytes.data() + header.bytes.size(), frame.data() + end);
+    ASSERT_EQ(std::ranges::count(header_layers(), header.layer), 1);
+  }
+}
+
+TEST(PacketHeaders, of_cut_and_broken_frames_are_those_that_are_whole) {
+  std::mt19937 random(1);
+  for (const auto* whole : {&udp_frame, &syn_frame, &ping6_frame, &arp_frame}) {
+    for (std::size_t length = 0; length <= whole->size(); ++length)
+      expect_consistent({whole->begin(), whole->begin() + static_cast<std::ptrdiff_t>(length)});
+    for (int i = 0; i < 20000; ++i) {
+      std::vector<std::byte> broken(*whole);
+      for (int changes = 0; changes < 3; ++changes)
+        broken[random() % broken.size()] = static_cast<std::byte>(random() & 0xFF);
+      expect_consistent(broken);
+    }
+  }
+  EXPECT_TRUE(packet_headers({}).empty());
+}
+
+TEST(PacketPicture, shows_names_values_and_the_bytes_on_the_wire) {
+  const Parsed picture = parse(packet_svg(packet_headers(udp_frame), "A frame"));
+  for (const char* word : {"Destination port", "1060", "04 24", "Version", "0100", "10.5.0.1", "0a 05 00 01", "DF",
+                           "UDP header (RFC 768)", "8 bytes, 5 bytes follow", "31"}) {
+    EXPECT_THAT(picture.texts, testing::Contains(std::string(word)));
+  }
+  parse(packet_svg(packet_headers(syn_frame), "<A> frame"));
+  parse(packet_svg(packet_headers(ping6_frame), "A frame"));
+  EXPECT_EQ(packet_svg({}, "none"), "");
+}
+
+// --- explanations elsewhere
+
+TEST(Explanation, links_the_slide_where_the_terminal_can_follow) {
+  EXPECT_THAT(explain(failed_verdict(), caption, Style::plain()), Not(HasSubstr("file://")));
+  Style style;
+  style.hyperlinks = true;
+  EXPECT_THAT(explain(failed_verdict(), caption, style),
+              HasSubstr("exponential backoff: \x1b]8;;file:///course/slides/05-unreliable-udp.md#backoff\x1b\\"
+                        "slides/05-unreliable-udp.md#backoff\x1b]8;;\x1b\\\n"));
+}
+
+TEST(ExplanationPage, says_what_the_text_says) {
+  const std::string html = explain_html(failed_verdict(), caption);
+  for (const char* words :
+       {"After each silent try the client waits twice as long", "silence_doubles_the_wait, 14 points, seed 42",
+        "200 ms between the second and the third try", "<dd>100 ms</dd>", "the client starts",
+        "the third try comes 200 ms after the second", "UDP 12 bytes", "unreliable_udp client 10.5.0.2",
+        "exit status 1", "no answer", "The wait is not doubled.", "exponential backoff",
+        "<a href=\"file:///course/slides/05-unreliable-udp.md#backoff\">",
+        "./wirelab check 05 --only silence_doubles_the_wait --seed 42"}) {
+    EXPECT_THAT(html, HasSubstr(words));
+  }
+}
+
+TEST(ExplanationPage, nothing_that_a_program_says_is_markup) {
+  const std::string evil = "</pre><script>alert(1)</script>{{x}}{{{y}}}\"'&";
+  Verdict verdict = failed_verdict();
+  verdict.expected = verdict.actual = verdict.cause = evil;
+  verdict.steps = {{0, evil}};
+  verdict.programs = {{evil, evil, evil, evil, evil}};
+  verdict.frames = {{0, 0.1, evil, evil, "server", "UDP " + evil, evil, false}};
+  const std::string html = explain_html(verdict, caption);
+  EXPECT_THAT(html, Not(HasSubstr("<script")));
+  EXPECT_THAT(html, HasSubstr("{{x}}")) << "it stays as it was said";
+}
+
+TEST(ExplanationPage, of_an_inconclusive_check_gives_the_reason_alone) {
+  Verdict verdict = failed_verdict();
+  verdict.outcome = Outcome::inconclusive;
+  verdict.reason = "the machine was busy";
+  const std::string html = explain_html(verdict, caption);
+  EXPECT_THAT(html, HasSubstr("the machine was busy"));
+  EXPECT_THAT(html, Not(HasSubstr("<dt>expected")));
+  EXPECT_THAT(html, Not(HasSubstr("<svg")));
 }
 
 TEST(VerdictLine, fits_the_width_however_long_the_title) {

@@ -25,7 +25,7 @@ body{background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,-apple-sys
 h1{margin:.5rem 0 0}h2{margin:2.5rem 0 .5rem;padding-top:1rem;border-top:2px solid var(--line)}
 table{border-collapse:collapse;width:100%;margin:.8rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
-td.points{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+thead th{white-space:nowrap}td.points{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 td.verdict{white-space:nowrap}
 .note{border-left:4px solid var(--open);padding-left:.8rem}
 </style>

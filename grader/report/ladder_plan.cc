@@ -66,7 +66,8 @@ Passage passage_of(const FrameRecord& frame) {
   if (frame.arrived < 0) return Passage::lost;
   if (frame.fate.starts_with("duplicated")) return Passage::duplicated;
   if (frame.fate.starts_with("corrupted") || frame.fate.starts_with("rewritten")) return Passage::changed;
-  return frame.arrived - frame.time > noticeable ? Passage::late : Passage::plain;
+  const bool befell = !frame.fate.empty() && frame.arrived - frame.time > noticeable;
+  return befell ? Passage::late : Passage::plain;
 }
 
 std::vector<std::string> split_hosts(std::string_view joined) {

@@ -12,7 +12,7 @@ namespace wirelab {
 enum class Passage {
   plain,       ///< it passed at once
   lost,        ///< it never arrived
-  late,        ///< delayed or overtaken
+  late,        ///< delayed or overtaken by a rule, not by a busy machine
   duplicated,  ///< it arrived more than once
   changed,     ///< corrupted or rewritten on its way
 };

@@ -220,7 +220,8 @@ class Picture {
     svg_.open(in_words(one));
     svg_.text(time_column, axis_.sent(row) + 5, fmt::format("{:.3f} s", one.time), "small", "end");
     if (arrives_noticeably(one) && one.passage != Passage::lost) {
-      svg_.text(time_column, axis_.arrived(row) + 5, fmt::format("{:.3f} s", one.arrived), "small is-late", "end");
+      svg_.text(time_column, axis_.arrived(row) + 5, fmt::format("{:.3f} s", one.arrived),
+                one.passage == Passage::plain ? "small muted" : "small is-late", "end");
     }
     for (const std::size_t end : farthest(one)) shaft(row, end);
     label(row);
