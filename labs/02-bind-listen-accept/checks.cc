@@ -334,8 +334,8 @@ TEST_F(Listener, client_gets_one_line_and_then_the_end) {
   peer.expect_end();
   step("on the cable: the server closed first, and nobody sent RST");
   (void)await_frames(wire, fin.from(server), 1, "FIN of the server");
-  expect(wire.count(fin.from(client)) == 0 && wire.count(rst) == 0, "FIN from the server alone, no RST",
-         fmt::format("{} RST", wire.count(rst)));
+  expect(wire.count(fin.from(client)) == 0 && wire.count(rst.from(server)) == 0,
+         "FIN from the server alone, no RST", fmt::format("{} RST", wire.count(rst.from(server))));
 }
 
 TEST_F(Listener, server_ends_after_the_count_asked_for) {

@@ -619,16 +619,19 @@ TEST_F(UnreliableUdp, first_wait_follows_the_round_trips) {
       "The first wait does not follow the round trips. RFC 6298: SRTT + 4 * RTTVAR, where the first "
       "measurement R gives SRTT = R and RTTVAR = R/2, and each later one moves RTTVAR by a quarter and then "
       "SRTT by an eighth.");
-  for (std::size_t i = 0; i < measured; ++i) {
+  // The request after the measured ones as well: it may be the last of them once more.
+  for (std::size_t i = 0; i <= measured; ++i) {
     if (i > 0 && frames[i].frame.headers().payload == frames[i - 1].frame.headers().payload) {
-      expect(frames[i].time < *answers[i - 1].arrived + 20ms, "the next request after an answer",
-             "the same request once more");
+      expect_time(frames[i].time - *answers[i - 1].arrived, -patience, 20ms,
+                  machine_delay(frames[i - 1].time, program), "the next request after an answer",
+                  "the same request once more");
       round_trips.pop_back();
       expect_gaps({frames[i - 1], frames[i]},
                   {round_trips.empty() ? 100ms : in_ms(retransmission_timeout(round_trips))}, program);
       story().cannot_judge("the machine was too busy: a request was repeated before its answer could arrive",
                            true);
     }
+    if (i == measured) break;
     round_trips.push_back(std::chrono::duration<double>(answers[i].arrived.value() - frames[i].time).count());
   }
   const double expected = retransmission_timeout(round_trips);
