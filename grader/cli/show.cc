@@ -21,8 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The folder with a check's verdict.json and captures.
-fs::path folder_of(const Session& session, const ShowRequest& request, const Lab& lab, const CheckInfo& check) {
-  const fs::path runs = request.evidence.empty() ? session.evidence(lab) : fs::path(request.evidence) / lab.id();
+fs::path folder_of(const Session& session, const ShowRequest& request, const Lab& lab,
+                   const CheckInfo& check) {
+  const fs::path runs =
+      request.evidence.empty() ? session.evidence(lab) : fs::path(request.evidence) / lab.id();
   const fs::path folder = runs / check.name;
   if (fs::exists(folder / "verdict.json")) return folder;
   const std::string where =
@@ -91,8 +93,8 @@ std::vector<PacketHeader> chosen_headers(std::vector<PacketHeader> headers,
 std::string picture_of_packet(const ShowRequest& request, const fs::path& folder, const Verdict& verdict,
                               const LadderPlan& plan) {
   if (request.packet > plan.arrows().size()) {
-    throw std::invalid_argument(fmt::format("--packet {}: {} frames are drawn, counted from 1", request.packet,
-                                            plan.arrows().size()));
+    throw std::invalid_argument(fmt::format("--packet {}: {} frames are drawn, counted from 1",
+                                            request.packet, plan.arrows().size()));
   }
   const LadderArrow& arrow = plan.arrows()[request.packet - 1];
   const FrameRecord& frame = verdict.frames[arrow.frame];

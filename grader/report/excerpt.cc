@@ -16,7 +16,8 @@ Excerpt last_lines(std::string_view text, std::size_t most) {
     text.remove_prefix(end + 1);
   }
   excerpt.left_out = excerpt.lines.size() > most ? excerpt.lines.size() - most : 0;
-  excerpt.lines.erase(excerpt.lines.begin(), excerpt.lines.begin() + static_cast<std::ptrdiff_t>(excerpt.left_out));
+  excerpt.lines.erase(excerpt.lines.begin(),
+                      excerpt.lines.begin() + static_cast<std::ptrdiff_t>(excerpt.left_out));
   return excerpt;
 }
 

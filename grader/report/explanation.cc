@@ -86,8 +86,8 @@ std::string indented(std::string_view text) {
   return result;
 }
 
-/// The slide's name is one word, which wrapping leaves whole: it becomes a link afterwards, for a link's address
-/// takes no room.
+/// The slide's name is one word, which wrapping leaves whole: it becomes a link afterwards, for a link's
+/// address takes no room.
 std::string concept_lines(const Caption& caption, const Style& style) {
   if (caption.slide.empty()) return labelled("concept", caption.concept_name, style);
   std::string text = labelled("concept", fmt::format("{}: {}", caption.concept_name, caption.slide), style);

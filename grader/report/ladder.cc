@@ -91,7 +91,9 @@ class Drawing {
       if (row[i] != " " && row[i] != style_.glyph("│", "|")) continue;  // of the arrow to another host
       row[i] = row[i] == " " ? style_.glyph("─", "-") : style_.glyph("┼", "+");
     }
-    row[end] = is_lost(arrow) ? std::string_view("X") : right ? style_.glyph("→", ">") : style_.glyph("←", "<");
+    row[end] = is_lost(arrow) ? std::string_view("X")
+               : right        ? style_.glyph("→", ">")
+                              : style_.glyph("←", "<");
   }
 
   /// In the middle of the way to the next lifeline, or to the only target; false when it does not fit there.

@@ -12,14 +12,14 @@
 namespace wirelab {
 namespace {
 
-constexpr double time_column = 74;    // where times end
-constexpr double left_margin = 110;   // the first lifeline is no further left
-constexpr double head_height = 30;    // of the boxes with the hosts' names
-constexpr double row_height = 33;     // from one sending to the next, at least: a line and its label
+constexpr double time_column = 74;     // where times end
+constexpr double left_margin = 110;    // the first lifeline is no further left
+constexpr double head_height = 30;     // of the boxes with the hosts' names
+constexpr double row_height = 33;      // from one sending to the next, at least: a line and its label
 constexpr double arrival_height = 20;  // from any event to an arrival
-constexpr double prompt_slant = 9;    // of a frame that arrived at once
-constexpr double still_time = 0.005;  // seconds in which nothing happens that are worth saying
-constexpr double least_gap = 210;     // between two lifelines
+constexpr double prompt_slant = 9;     // of a frame that arrived at once
+constexpr double still_time = 0.005;   // seconds in which nothing happens that are worth saying
+constexpr double least_gap = 210;      // between two lifelines
 constexpr double widest_gap = 440;
 constexpr double note_size = 12.5;
 constexpr double label_size = 15;
@@ -27,7 +27,8 @@ constexpr double label_size = 15;
 /// `100 ms`, `1.20 s`.
 std::string duration(double seconds) {
   if (seconds >= 1) return fmt::format("{:.2f} s", seconds);
-  return seconds >= 0.00995 ? fmt::format("{:.0f} ms", seconds * 1000) : fmt::format("{:.1f} ms", seconds * 1000);
+  return seconds >= 0.00995 ? fmt::format("{:.0f} ms", seconds * 1000)
+                            : fmt::format("{:.1f} ms", seconds * 1000);
 }
 
 bool arrives_noticeably(const LadderArrow& arrow) {
@@ -265,7 +266,8 @@ class Picture {
     pointed(way, look_of(one.passage), one.passage);
     for (const std::size_t target : one.to) {  // a broadcast meets the others on its way
       if (std::min(one.from, end) < target && target < std::max(one.from, end))
-        head({way.x1, way.y1, x(target), way.y1 + (x(target) - way.x1) / (way.x2 - way.x1) * (way.y2 - way.y1)},
+        head({way.x1, way.y1, x(target),
+              way.y1 + (x(target) - way.x1) / (way.x2 - way.x1) * (way.y2 - way.y1)},
              one.passage);
     }
     if (one.passage == Passage::duplicated) {
@@ -285,8 +287,8 @@ class Picture {
     const auto [left_x, left_y] = way.near_end(12, -5);
     const auto [right_x, right_y] = way.near_end(12, 5);
     const auto [tip_x, tip_y] = way.near_end(1, 0);
-    svg_.path(fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}L{:.1f} {:.1f}Z", tip_x, tip_y, left_x, left_y, right_x,
-                          right_y),
+    svg_.path(fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}L{:.1f} {:.1f}Z", tip_x, tip_y, left_x, left_y,
+                          right_x, right_y),
               passage == Passage::plain ? "head" : "head late");
   }
 

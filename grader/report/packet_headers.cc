@@ -70,8 +70,8 @@ class Reader {
 
  private:
   void take(std::size_t length, std::string layer, std::string title, std::vector<HeaderField> fields) {
-    headers_.push_back({std::move(layer), std::move(title), std::move(fields), rest_.first(length),
-                        rest_.size() - length});
+    headers_.push_back(
+        {std::move(layer), std::move(title), std::move(fields), rest_.first(length), rest_.size() - length});
     rest_ = rest_.subspan(length);
   }
 
@@ -155,13 +155,12 @@ class Reader {
     if (rest_.size() < 20) return;
     const std::size_t length = 4 * (at(rest_, 12) >> 4);
     if (length < 20 || length > rest_.size()) return;
-    std::vector<HeaderField> fields = {
-        {"Source port", 16, number(word(rest_, 0))},
-        {"Destination port", 16, number(word(rest_, 2))},
-        {"Sequence number", 32, number(long_word(rest_, 4))},
-        {"Acknowledgment number", 32, number(long_word(rest_, 8))},
-        {"Data offset", 4, fmt::format("{} ({} bytes)", length / 4, length)},
-        {"Reserved", 4, number(at(rest_, 12) & 0x0F)}};
+    std::vector<HeaderField> fields = {{"Source port", 16, number(word(rest_, 0))},
+                                       {"Destination port", 16, number(word(rest_, 2))},
+                                       {"Sequence number", 32, number(long_word(rest_, 4))},
+                                       {"Acknowledgment number", 32, number(long_word(rest_, 8))},
+                                       {"Data offset", 4, fmt::format("{} ({} bytes)", length / 4, length)},
+                                       {"Reserved", 4, number(at(rest_, 12) & 0x0F)}};
     constexpr std::array names = {"CWR", "ECE", "URG", "ACK", "PSH", "RST", "SYN", "FIN"};
     for (unsigned i = 0; i < 8; ++i) fields.push_back({names[i], 1, number(at(rest_, 13) >> (7 - i) & 1)});
     fields.push_back({"Window", 16, number(word(rest_, 14))});
@@ -226,31 +225,34 @@ class Reader {
   void icmpv6() {
     if (rest_.size() < 8) return;
     const unsigned type = at(rest_, 0), code = at(rest_, 1);
-    std::vector<HeaderField> fields = {{"Type", 8,
-                                        named(type, {{1, "unreachable"},
-                                                     {2, "packet too big"},
-                                                     {3, "time exceeded"},
-                                                     {128, "echo request"},
-                                                     {129, "echo reply"},
-                                                     {135, "neighbour solicitation"},
-                                                     {136, "neighbour advertisement"}})},
-                                       {"Code", 8, type == 1 ? named(code, {{0, "no route"}, {4, "port"}}) : number(code)},
-                                       {"Checksum", 16, hex16(word(rest_, 2))}};
+    std::vector<HeaderField> fields = {
+        {"Type", 8,
+         named(type, {{1, "unreachable"},
+                      {2, "packet too big"},
+                      {3, "time exceeded"},
+                      {128, "echo request"},
+                      {129, "echo reply"},
+                      {135, "neighbour solicitation"},
+                      {136, "neighbour advertisement"}})},
+        {"Code", 8, type == 1 ? named(code, {{0, "no route"}, {4, "port"}}) : number(code)},
+        {"Checksum", 16, hex16(word(rest_, 2))}};
     std::size_t length = 8;
     if (type == 128 || type == 129) {
       echo(fields);
     } else if (type == 2) {
       fields.push_back({"MTU", 32, number(long_word(rest_, 4))});
     } else {
-      fields.push_back({type == 136 ? "Flags, reserved" : type <= 3 ? "Unused" : "Reserved", 32,
-                        fmt::format("0x{:08x}", long_word(rest_, 4))});
+      fields.push_back({type == 136 ? "Flags, reserved"
+                        : type <= 3 ? "Unused"
+                                    : "Reserved",
+                        32, fmt::format("0x{:08x}", long_word(rest_, 4))});
     }
     if ((type == 135 || type == 136) && rest_.size() >= 24) {
       fields.push_back({"Target address", 128, address(AF_INET6, rest_, 8)});
       length = 24;
     }
-    take(length, "icmpv6",
-         length == 24 ? "ICMPv6 header (RFC 4443, RFC 4861)" : "ICMPv6 header (RFC 4443)", std::move(fields));
+    take(length, "icmpv6", length == 24 ? "ICMPv6 header (RFC 4443, RFC 4861)" : "ICMPv6 header (RFC 4443)",
+         std::move(fields));
   }
 
   void echo(std::vector<HeaderField>& fields) const {

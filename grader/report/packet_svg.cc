@@ -12,9 +12,9 @@ namespace {
 
 constexpr unsigned bits_in_row = 32;
 constexpr double bit_width = 23;
-constexpr double left = 34;       // the offsets
-constexpr double row_height = 54;     // name, value, bytes
-constexpr double bytes_height = 26;   // of a row in which fields only go on
+constexpr double left = 34;          // the offsets
+constexpr double row_height = 54;    // name, value, bytes
+constexpr double bytes_height = 26;  // of a row in which fields only go on
 constexpr double title_height = 32;
 constexpr double ruler_height = 18;
 constexpr double margin = 6;
@@ -66,7 +66,8 @@ std::string description(const std::vector<PacketHeader>& headers) {
   for (const PacketHeader& header : headers) {
     text += header.title + ":\n";
     for (const HeaderField& field : header.fields)
-      text += fmt::format("{}, {} bit{}: {}\n", field.name, field.bits, field.bits == 1 ? "" : "s", field.value);
+      text +=
+          fmt::format("{}, {} bit{}: {}\n", field.name, field.bits, field.bits == 1 ? "" : "s", field.value);
   }
   return text;
 }
@@ -100,12 +101,13 @@ class Picture {
                                          header.behind == 1 ? "s" : "");
     if (&header != &headers_.front()) y_ += 8;
     svg_.text(left, y_ + 19, header.title, "strong");
-    svg_.text(picture_width - margin, y_ + 19, fmt::format("{} bytes, {}", header.bytes.size(), behind), "small muted",
-              "end");
+    svg_.text(picture_width - margin, y_ + 19, fmt::format("{} bytes, {}", header.bytes.size(), behind),
+              "small muted", "end");
     y_ += title_height - 4;
     const std::vector<Piece> pieces = pieces_of(header);
     for (auto row = pieces.begin(); row != pieces.end();) {
-      const auto next = std::find_if(row + 1, pieces.end(), [](const Piece& p) { return p.first % bits_in_row == 0; });
+      const auto next =
+          std::find_if(row + 1, pieces.end(), [](const Piece& p) { return p.first % bits_in_row == 0; });
       height_ = std::any_of(row, next, [](const Piece& p) { return p.main; }) ? row_height : bytes_height;
       svg_.text(left - 8, y_ + height_ / 2 + 4, std::to_string(row->first / 8), "small muted", "end");
       for (; row != next; ++row) cell(header, *row);
@@ -117,13 +119,14 @@ class Picture {
 
   void cell(const PacketHeader& header, const Piece& piece) {
     const double x = x_of(piece.first), width = bit_width * piece.bits, middle = x + width / 2;
-    svg_.open(fmt::format("{}, {} bit{}: {}", piece.field->name, piece.field->bits, piece.field->bits == 1 ? "" : "s",
-                          piece.field->value));
+    svg_.open(fmt::format("{}, {} bit{}: {}", piece.field->name, piece.field->bits,
+                          piece.field->bits == 1 ? "" : "s", piece.field->value));
     svg_.rectangle(x, y_, width, piece.ends ? height_ : height_ + 1, 0, "field");  // no seam within a field
     add_borders(piece, x, width);
     if (piece.bits == 1) {
       svg_.text(middle, y_ + 18, piece.field->name, "tiny muted", "middle");
-      svg_.text(middle, y_ + 37, piece.field->value, piece.field->value == "0" ? "muted" : "strong", "middle");
+      svg_.text(middle, y_ + 37, piece.field->value, piece.field->value == "0" ? "muted" : "strong",
+                "middle");
       svg_.close();
       return;
     }
@@ -131,7 +134,8 @@ class Picture {
       svg_.text(middle, y_ + 15, fitted(piece.field->name, width, 12.5), "small muted", "middle");
       value(piece.field->value, middle, width);
     }
-    svg_.text(middle, y_ + height_ - (height_ == row_height ? 6 : 8), fitted(raw(header, piece), width, 12.9), "code muted", "middle");
+    svg_.text(middle, y_ + height_ - (height_ == row_height ? 6 : 8), fitted(raw(header, piece), width, 12.9),
+              "code muted", "middle");
     svg_.close();
   }
 
@@ -142,7 +146,8 @@ class Picture {
   /// Smaller where it would not fit.
   void value(const std::string& text, double middle, double width) {
     const bool fits = text_width(text, 15) < width - 6;
-    svg_.text(middle, y_ + 33, fits ? text : fitted(text, width, 12.5), fits ? "strong" : "strong small", "middle");
+    svg_.text(middle, y_ + 33, fits ? text : fitted(text, width, 11.8), fits ? "strong" : "strong small",
+              "middle");
   }
 
   /// None where the field goes on in the next row or comes from the one before. They are drawn last, above

@@ -54,7 +54,8 @@ Style Style::for_stream(int fd, std::string_view colour) {
   const bool can = isatty(fd) && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
   style.colour = colour == "always" || (colour == "auto" && can);
   const std::string terminal = variable("TERM");
-  style.hyperlinks = style.colour && isatty(fd) && terminal != "dumb" && terminal != "linux" && !terminal.empty();
+  style.hyperlinks =
+      style.colour && isatty(fd) && terminal != "dumb" && terminal != "linux" && !terminal.empty();
   style.utf8 = locale_is_utf8();
   return style;
 }

@@ -88,9 +88,10 @@ void Svg::line(double x1, double y1, double x2, double y2, std::string_view look
 }
 
 void Svg::rectangle(double x, double y, double width, double height, double radius, std::string_view look) {
-  body_ += fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="{:.1f}" class="{}"/>)"
-                       "\n",
-                       x, y, width, height, radius, look);
+  body_ +=
+      fmt::format(R"(<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="{:.1f}" class="{}"/>)"
+                  "\n",
+                  x, y, width, height, radius, look);
 }
 
 void Svg::path(std::string_view commands, std::string_view look) {
