@@ -10,9 +10,8 @@ namespace wirelab {
 std::string file_address(const std::filesystem::path& path);
 
 /// Where a slide, `slides/05-unreliable-udp.md#backoff`, can be looked at: the page of the built site when
-/// there is one
-/// (`wirelab site` leaves its folder's name in `state`/site/last.txt), else the deck's source in `root`.
-/// Another file of the course, `labs/05-unreliable-udp/README.md`, likewise.
+/// there is one (`wirelab site` leaves its folder's name in `state`/site/last.txt), else the deck's source in
+/// `root`. Another file of the course, `labs/05-unreliable-udp/README.md`, likewise.
 std::string slide_address(std::string_view slide, const std::filesystem::path& root,
                           const std::filesystem::path& state);
 
