@@ -591,11 +591,12 @@ TEST_F(RunTest, the_feedbacks_page_says_what_its_text_says) {
   lab.badges = {"Sound sleeper"};
   lab.diagnostics = "warning: unused variable";
   lab.checks.push_back({"fails", "it fails", Outcome::failed, 3, "", 7, "expected this; got that"});
-  lab.checks.push_back({"busy", "it is busy", Outcome::inconclusive, 0, "A badge", 7, "the machine was busy"});
+  lab.checks.push_back(
+      {"busy", "it is busy", Outcome::inconclusive, 0, "A badge", 7, "the machine was busy"});
   const Feedback feedback = feedback_of(result);
-  for (const char* word :
-       {"ana", "somewhere", "came late", "echo_client.cc is missing", "Sound sleeper", "unused variable", "it works",
-        "it fails", "expected this; got that", "not judged", "the machine was busy", "100 of 100 points"}) {
+  for (const char* word : {"ana", "somewhere", "came late", "echo_client.cc is missing", "Sound sleeper",
+                           "unused variable", "it works", "it fails", "expected this; got that", "not judged",
+                           "the machine was busy", "100 of 100 points"}) {
     EXPECT_THAT(feedback.text, HasSubstr(word));
     EXPECT_THAT(feedback.page, HasSubstr(word));
   }

@@ -47,9 +47,12 @@ void expect_trouble(const std::string& arguments, const std::string& line) {
 }
 
 TEST(CommandLine, trouble_is_one_line_with_status_2) {
-  expect_trouble("check 99", "lab 99: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
-  expect_trouble("hint nosuch", "lab nosuch: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
-  expect_trouble("prove 3 99", "lab 99: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
+  expect_trouble("check 99",
+                 "lab 99: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
+  expect_trouble("hint nosuch",
+                 "lab nosuch: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
+  expect_trouble("prove 3 99",
+                 "lab 99: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
   expect_trouble("check 05 --only 'nosuch*'", "check nosuch*: no such check in lab 05-unreliable-udp");
   expect_trouble("check 05 --program nosuch", "find nosuch: No such file or directory");
   expect_trouble("check 05 --program ''", "the command is empty");
@@ -84,8 +87,9 @@ class Show : public testing::Test {
     verdict_.check = "silence_doubles_the_wait";
     fs::create_directories(kept());
     write_file(kept() / "wire.pcap", capture_of_one_frame());
-    FrameRecord frame{0, 0.1, "client-server", "client", "server",
-                      "UDP 10.5.0.1:40213 > 10.5.0.2:1060, 5 bytes", "", false, 1};
+    FrameRecord frame{0,        0.1,      "client-server",
+                      "client", "server", "UDP 10.5.0.1:40213 > 10.5.0.2:1060, 5 bytes",
+                      "",       false,    1};
     verdict_.frames.push_back(frame);
     frame.time = 0.2;
     frame.arrived = -1;
@@ -132,8 +136,10 @@ TEST_F(Show, says_what_is_wrong_with_a_request_for_a_picture) {
   expect_trouble(show("--svg - --frames x"), "--frames x: to be given as in 3-5");
   expect_trouble(show("--svg - --frames 1-"), "--frames 1-: to be given as in 3-5");
   expect_trouble(show("--svg - --packet 3"), "--packet 3: 2 frames are drawn, counted from 1");
-  expect_trouble(show("--svg - --packet 2"), "read " + (kept() / "wire.pcap").string() + ": it has no frame 2");
-  expect_trouble(show("--svg - --packet 1 --layers tcp"), "frame 1 has no tcp header (it has ethernet, ipv4, udp)");
+  expect_trouble(show("--svg - --packet 2"),
+                 "read " + (kept() / "wire.pcap").string() + ": it has no frame 2");
+  expect_trouble(show("--svg - --packet 1 --layers tcp"),
+                 "frame 1 has no tcp header (it has ethernet, ipv4, udp)");
   expect_trouble(show("--svg - --packet 1 --layers ip"),
                  "--layers ip: no such layer (there are ethernet, arp, ipv4, ipv6, icmp, icmpv6, udp, tcp)");
   expect_trouble(show("--svg /nonexistent/x.svg"), "write /nonexistent/x.svg: No such file or directory");
@@ -174,7 +180,8 @@ TEST(CommandLine, wrong_options_are_refused) {
 }
 
 TEST(CommandLine, what_a_user_typed_cannot_steer_the_terminal) {
-  expect_trouble("check \"$(printf '\\033[31m')\"", "lab \\x1b[31m: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
+  expect_trouble("check \"$(printf '\\033[31m')\"",
+                 "lab \\x1b[31m: no such lab (there are 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12)");
 }
 
 TEST(CommandLine, help_helps) {

@@ -8,12 +8,12 @@
 #include "grader/course/build_cache.hh"
 #include "grader/course/builder.hh"
 #include "grader/course/check_run.hh"
-#include "grader/program/files.hh"
 #include "grader/course/holes.hh"
 #include "grader/course/machine.hh"
 #include "grader/course/manifest.hh"
 #include "grader/course/mistake.hh"
 #include "grader/course/slide_link.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace {
@@ -273,7 +273,8 @@ class Builder : public LittleCourse {
   Build build(const std::string& source, const std::vector<std::string>& flags = {}) {
     write_file(lab_folder() / "little.cc", source);
     const Toolbox toolbox = Toolbox::locate();
-    return build_program(toolbox, lab(), lab_folder(), program(), root() / "cache", Toolchain::load(toolbox.build).with(flags));
+    return build_program(toolbox, lab(), lab_folder(), program(), root() / "cache",
+                         Toolchain::load(toolbox.build).with(flags));
   }
   [[nodiscard]] fs::path program() const { return root() / "program"; }
 };
@@ -468,8 +469,10 @@ TEST(SlideAddress, is_a_page_of_the_site_that_was_built_or_the_decks_source) {
   EXPECT_EQ(slide_address(slide, root, state), base + "out/slides/07-little.html#starting");
   EXPECT_EQ(slide_address("labs/07-little/README.md", root, state), base + "out/handouts/07-little.html");
   EXPECT_EQ(slide_address("", root, state), "");
-  EXPECT_EQ(slide_address(slide, "https://example.org/c/"), "https://example.org/c/slides/07-little.html#starting");
-  EXPECT_EQ(slide_address(slide, "https://example.org"), "https://example.org/slides/07-little.html#starting");
+  EXPECT_EQ(slide_address(slide, "https://example.org/c/"),
+            "https://example.org/c/slides/07-little.html#starting");
+  EXPECT_EQ(slide_address(slide, "https://example.org"),
+            "https://example.org/slides/07-little.html#starting");
 }
 
 TEST(Machine, what_forbids_namespaces_is_told_apart) {

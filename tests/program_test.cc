@@ -316,7 +316,9 @@ TEST_F(Sandboxed, nothing_else_can_be_written) {
   std::istringstream lines(output_);
   for (std::string line; std::getline(lines, line);) {
     // ETXTBSY: a file of one's own that is being executed is refused before the mount is asked.
-    EXPECT_THAT(line, AnyOf(EndsWith(" EROFS"), EndsWith(" EACCES"), EndsWith(" EPERM"), EndsWith(" ETXTBSY"))) << output_;
+    EXPECT_THAT(line,
+                AnyOf(EndsWith(" EROFS"), EndsWith(" EACCES"), EndsWith(" EPERM"), EndsWith(" ETXTBSY")))
+        << output_;
   }
 }
 

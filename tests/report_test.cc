@@ -305,8 +305,8 @@ TEST(LadderPicture, is_named_and_described_and_loads_nothing) {
 
 TEST(LadderPicture, nothing_that_a_program_or_the_wire_says_is_markup) {
   const std::string evil = "<script>\"'&]]>\x1b\xff\xef\xbf\xbf\xe2\x80\xae";
-  const std::string picture =
-      ladder_svg(LadderPlan({{0, 0.1, evil, evil, "b" + evil, "UDP " + evil + " > x, " + evil, evil, false}}), evil);
+  const std::string picture = ladder_svg(
+      LadderPlan({{0, 0.1, evil, evil, "b" + evil, "UDP " + evil + " > x, " + evil, evil, false}}), evil);
   EXPECT_THAT(picture, Not(HasSubstr("<script>")));
   EXPECT_THAT(parse(picture).texts, testing::Contains(HasSubstr("<script>\"'&]]>")));
 }
@@ -318,7 +318,8 @@ TEST(LadderPicture, of_nothing_is_nothing) { EXPECT_EQ(picture_of({eventful.back
 std::vector<std::byte> bytes_of(std::string_view hex) {
   std::vector<std::byte> bytes;
   std::istringstream words{std::string(hex)};
-  for (std::string word; words >> word;) bytes.push_back(static_cast<std::byte>(std::stoi(word, nullptr, 16)));
+  for (std::string word; words >> word;)
+    bytes.push_back(static_cast<std::byte>(std::stoi(word, nullptr, 16)));
   return bytes;
 }
 
@@ -338,7 +339,8 @@ const std::vector<std::byte> arp_frame = bytes_of(
     "ff ff ff ff ff ff 02 77 69 72 00 01 08 06 00 01 08 00 06 04 00 01 02 77 69 72 00 01 0a 05 00 01 00 00 00 00 00 00 "
     "0a 05 00 02");
 
-std::string value(const std::vector<PacketHeader>& headers, const std::string& layer, const std::string& field) {
+std::string value(const std::vector<PacketHeader>& headers, const std::string& layer,
+                  const std::string& field) {
   for (const PacketHeader& header : headers) {
     for (const HeaderField& one : header.fields) {
       if (header.layer == layer && one.name == field) return one.value;
@@ -405,8 +407,8 @@ TEST(PacketHeaders, of_cut_and_broken_frames_are_those_that_are_whole) {
 
 TEST(PacketPicture, shows_names_values_and_the_bytes_on_the_wire) {
   const Parsed picture = parse(packet_svg(packet_headers(udp_frame), "A frame"));
-  for (const char* word : {"Destination port", "1060", "04 24", "Version", "0100", "10.5.0.1", "0a 05 00 01", "DF",
-                           "UDP header (RFC 768)", "8 bytes, 5 bytes follow", "31"}) {
+  for (const char* word : {"Destination port", "1060", "04 24", "Version", "0100", "10.5.0.1", "0a 05 00 01",
+                           "DF", "UDP header (RFC 768)", "8 bytes, 5 bytes follow", "31"}) {
     EXPECT_THAT(picture.texts, testing::Contains(std::string(word)));
   }
   parse(packet_svg(packet_headers(syn_frame), "<A> frame"));
@@ -420,19 +422,20 @@ TEST(Explanation, links_the_slide_where_the_terminal_can_follow) {
   EXPECT_THAT(explain(failed_verdict(), caption, Style::plain()), Not(HasSubstr("file://")));
   Style style;
   style.hyperlinks = true;
-  EXPECT_THAT(explain(failed_verdict(), caption, style),
-              HasSubstr("exponential backoff: \x1b]8;;file:///course/slides/05-unreliable-udp.md#backoff\x1b\\"
-                        "slides/05-unreliable-udp.md#backoff\x1b]8;;\x1b\\\n"));
+  EXPECT_THAT(
+      explain(failed_verdict(), caption, style),
+      HasSubstr("exponential backoff: \x1b]8;;file:///course/slides/05-unreliable-udp.md#backoff\x1b\\"
+                "slides/05-unreliable-udp.md#backoff\x1b]8;;\x1b\\\n"));
 }
 
 TEST(ExplanationPage, says_what_the_text_says) {
   const std::string html = explain_html(failed_verdict(), caption);
   for (const char* words :
-       {"After each silent try the client waits twice as long", "silence_doubles_the_wait, 14 points, seed 42",
-        "200 ms between the second and the third try", "<dd>100 ms</dd>", "the client starts",
-        "the third try comes 200 ms after the second", "UDP 12 bytes", "unreliable_udp client 10.5.0.2",
-        "exit status 1", "no answer", "The wait is not doubled.", "exponential backoff",
-        "<a href=\"file:///course/slides/05-unreliable-udp.md#backoff\">",
+       {"After each silent try the client waits twice as long",
+        "silence_doubles_the_wait, 14 points, seed 42", "200 ms between the second and the third try",
+        "<dd>100 ms</dd>", "the client starts", "the third try comes 200 ms after the second", "UDP 12 bytes",
+        "unreliable_udp client 10.5.0.2", "exit status 1", "no answer", "The wait is not doubled.",
+        "exponential backoff", "<a href=\"file:///course/slides/05-unreliable-udp.md#backoff\">",
         "./wirelab check 05 --only silence_doubles_the_wait --seed 42"}) {
     EXPECT_THAT(html, HasSubstr(words));
   }

@@ -103,7 +103,8 @@ Build compile(Session& session, const Lab& lab, const std::filesystem::path& sou
 }
 
 Build compile_chosen(Session& session, const CheckRequest& request, const Lab& lab) {
-  if (request.solution) return compile(session, lab, session.course.root / "solutions" / lab.id(), "-solution");
+  if (request.solution)
+    return compile(session, lab, session.course.root / "solutions" / lab.id(), "-solution");
   if (request.mistake.empty()) return compile(session, lab, lab.folder, "");
   const Mistake mistake = find_mistake(session.course.root, lab, request.mistake);
   const TemporaryFolder sources(session.state());

@@ -81,8 +81,9 @@ void add_show(CLI::App& app, Command& chosen) {
   command->add_option("CHECK", request->check, "The check's name, or a pattern")->required();
   command->add_option("--evidence", request->evidence, "Where `check --evidence` kept the run")
       ->type_name("DIR");
-  auto* svg = command->add_option("--svg", request->svg,
-                                  "Draw the run's ladder into this file instead, - for standard output")
+  auto* svg = command
+                  ->add_option("--svg", request->svg,
+                               "Draw the run's ladder into this file instead, - for standard output")
                   ->type_name("FILE");
   auto* frames = command->add_option("--frames", request->frames, "Of the frames that are drawn, only these")
                      ->type_name("A-B")
@@ -109,7 +110,10 @@ void add_grade(CLI::App& app, Command& chosen) {
   const auto [command, request] =
       add(app, chosen, "grade", "Grade submissions, folders or archives: one, or a class of them", grade);
   command->add_option("PATH", request->paths, "A submission, or a folder of submissions")->required();
-  command->add_option("--labs", request->labs, "Labs to grade, as in 03,05 (default: those that anybody handed in)")->delimiter(',');
+  command
+      ->add_option("--labs", request->labs,
+                   "Labs to grade, as in 03,05 (default: those that anybody handed in)")
+      ->delimiter(',');
   command->add_option("--out", request->out, "Folder for gradebook, feedback and evidence")
       ->capture_default_str();
   command->add_option("--jobs", request->jobs, "Submissions at once (default: twice the cores)")
@@ -148,7 +152,8 @@ void add_release(CLI::App& app, Command& chosen) {
 void add_site(CLI::App& app, Command& chosen) {
   const auto [command, request] =
       add(app, chosen, "site", "Slides, handouts and reference as a static site", build_site);
-  command->add_option("DIR", request->folder, "Its folder: a new one, or a site that it replaces")->required();
+  command->add_option("DIR", request->folder, "Its folder: a new one, or a site that it replaces")
+      ->required();
   auto* deck = command->add_option("--deck", request->deck, "One deck alone, quickly, and what does not fit")
                    ->type_name("NN");
   command->add_option("--lang", request->lang, "With --deck: a translation")->type_name("LANG")->needs(deck);

@@ -176,8 +176,8 @@ void print_end(Console& console, const ClassRun& run, const OutputFolder& out, c
   const std::size_t graded = progress.finished - progress.stood;
   console.print("\n" + gradebook_table(run.lab_ids(), run.rows()) + "\n");
   console.print(fmt::format("Gradebook:  {}\n", (out.root() / "gradebook.csv").string()));
-  console.print(
-      fmt::format("Feedback:   {}\n", (out.root() / "students" / "NAME" / "feedback.html, feedback.txt").string()));
+  console.print(fmt::format("Feedback:   {}\n",
+                            (out.root() / "students" / "NAME" / "feedback.html, feedback.txt").string()));
   const std::string stood = progress.stood > 0 ? fmt::format("; {} stood from before", progress.stood) : "";
   console.print(fmt::format("Graded {} in {:.1f} s, {:.0f} per minute{}.\n", submissions(graded), seconds,
                             static_cast<double>(graded) * 60 / std::max(seconds, 0.1), stood));

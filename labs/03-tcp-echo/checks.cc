@@ -345,7 +345,8 @@ TEST_F(TcpEcho, failing_accept_does_not_end_the_server) {
 
 TEST_F(TcpEchoBulk, client_reads_while_it_writes) {
   TcpListener listener(story(), server, port);
-  const std::string bytes = random.bytes(4 * MiB);  // more than the kernels' buffers on the way can grow to hold
+  const std::string bytes =
+      random.bytes(4 * MiB);  // more than the kernels' buffers on the way can grow to hold
   Program& program = start_client({}, {.input = bytes, .limits = {.output = 8 * MiB}});
   TcpPeer peer = listener.accept();
   likely_mistake(
