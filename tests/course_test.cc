@@ -350,24 +350,33 @@ TEST_F(Builder, compiler_sees_nothing_of_the_machine) {
 }
 
 TEST_F(Builder, bombs_end_with_a_clear_word) {
-  EXPECT_THAT(build("#include \"little.cc\"\nint main() {}\n").diagnostics, HasSubstr("#include nested"));
+  // A machine that gives the compiler no processor for a minute has said nothing about the bomb: once more.
+  const auto diagnostics = [&](const std::string& source) {
+    for (int tries = 1; tries < 4; ++tries) {
+      try {
+        return build(source).diagnostics;
+      } catch (const std::runtime_error& busy) {
+        if (std::string_view(busy.what()).find("no end after") == std::string_view::npos) throw;
+      }
+    }
+    return build(source).diagnostics;
+  };
+  EXPECT_THAT(diagnostics("#include \"little.cc\"\nint main() {}\n"), HasSubstr("#include nested"));
   EXPECT_THAT(
-      build("template <int N> struct A { using t = typename A<N + 1>::t; };\nA<0>::t x;\nint main() {}\n")
-          .diagnostics,
+      diagnostics(
+          "template <int N> struct A { using t = typename A<N + 1>::t; };\nA<0>::t x;\nint main() {}\n"),
       testing::AnyOf(HasSubstr("recursive template instantiation"),
                      HasSubstr("instantiation depth exceeds")));
-  EXPECT_EQ(build("asm(\".zero 3000000000\");\nint main() {}\n").diagnostics,
+  EXPECT_EQ(diagnostics("asm(\".zero 3000000000\");\nint main() {}\n"),
             "little.cc: the compiler was stopped: it wrote more than 64 MiB\n");
-  EXPECT_EQ(build(R"(template <class A, class B> struct P {};
+  EXPECT_EQ(diagnostics(R"(template <class A, class B> struct P {};
 template <int N, class T> struct X { using t = P<typename X<N - 1, P<T, int>>::t, typename X<N - 1, P<int, T>>::t>; };
 template <class T> struct X<0, T> { using t = T; };
 X<40, int>::t x;
 int main() {}
-)")
-                .diagnostics,
+)"),
             "little.cc: the compiler was stopped: it needed more than 1 GiB of memory\n");
-  EXPECT_THAT(build("#include \"/dev/zero\"\nint main() {}\n").diagnostics,
-              Not(HasSubstr(std::string(1, '\0'))));
+  EXPECT_THAT(diagnostics("#include \"/dev/zero\"\nint main() {}\n"), Not(HasSubstr(std::string(1, '\0'))));
 }
 
 TEST_F(Builder, very_many_diagnostics_are_cut) {
