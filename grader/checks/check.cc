@@ -24,12 +24,14 @@ Check* running = nullptr;
 
 double in_ms(std::chrono::nanoseconds time) { return static_cast<double>(time / 10us) / 100.0; }
 
-/// As typed; a word that is longer than a line is cut, and its length told.
+/// As typed in a shell; a word that is longer than a line is cut, and its length told.
 std::string join(const std::vector<std::string>& words) {
   constexpr std::size_t most = 100;
   std::string text;
   for (const std::string& word : words) {
-    text += (text.empty() ? "" : " ") + (word.empty() ? "''" : word.substr(0, most));
+    const bool plain = !word.empty() && word.find_first_of(" \t\n'\"\\$`*?#&;<>()|~") == std::string::npos;
+    const std::string shown = word.substr(0, most);
+    text += (text.empty() ? "" : " ") + (plain ? shown : "'" + shown + "'");
     if (word.size() > most) text += fmt::format("... ({} bytes)", word.size());
   }
   return text;

@@ -147,7 +147,11 @@ std::vector<const CheckInfo*> chosen_checks(const Lab& lab, const std::vector<st
   for (const std::string& glob : only) {
     const bool some =
         std::ranges::any_of(lab.checks, [&](const CheckInfo& check) { return matches(check.name, glob); });
-    if (!some) throw std::invalid_argument(fmt::format("check {}: no such check in lab {}", glob, lab.id()));
+    if (some) continue;
+    std::string names;
+    for (const CheckInfo& check : lab.checks) names += (names.empty() ? "" : ", ") + check.name;
+    throw std::invalid_argument(
+        fmt::format("check {}: no such check in lab {} (there are {})", glob, lab.id(), names));
   }
   std::vector<const CheckInfo*> chosen;
   for (const CheckInfo& check : lab.checks) {

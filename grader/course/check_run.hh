@@ -25,7 +25,7 @@ struct CheckOptions {
 };
 
 /// The lab's checks that `only` chooses, in the manifest's order. Throws std::invalid_argument when one of
-/// its globs chooses none: `check nosuch*: no such check in lab 05-unreliable-udp`.
+/// its globs chooses none: `check nosuch*: no such check in lab 05-unreliable-udp (there are ...)`.
 std::vector<const CheckInfo*> chosen_checks(const Lab& lab, const std::vector<std::string>& only);
 
 /// Runs a lab's check executable and hands each verdict on as it comes, in the order in which checks finish;
