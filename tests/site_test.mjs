@@ -43,7 +43,7 @@ async function visit(context, names, trouble, look) {
     page.on("pageerror", (error) => trouble.push(`${name}: ${error.message}`));
     page.on("request", (request) => /^(file|data|blob|about):/.test(request.url()) || trouble.push(`${name}: asks the network for ${request.url()}`));
     page.on("requestfailed", (request) => trouble.push(`${name}: not found: ${request.url()}`));
-    await page.goto(url(name));
+    await page.goto(url(name), { timeout: 120_000 });  // a busy machine is no fault of the page's
     await look(page, name);
     await page.close();
   });

@@ -71,7 +71,8 @@ Check::Check()
   story_.verdict().seed = check_settings().seed;
   story_.set_cast({.condition = [this] { return conditions(); },
                    .all_ended = [this] { return all_ended(); },
-                   .held_up = [this] { return lateness_.held_up_since({}); }});
+                   .held_up = [this] { return lateness_.held_up_since({}); },
+                   .starved = [this] { return starved(); }});
   running = this;
 }
 
@@ -109,6 +110,15 @@ std::string Check::conditions() const {
 bool Check::all_ended() const {
   return !programs_.empty() &&
          std::ranges::all_of(programs_, [](const Program& one) { return one.process().exit().has_value(); });
+}
+
+std::chrono::nanoseconds Check::starved() const {
+  std::chrono::nanoseconds most{0};
+  for (const Program& one : programs_) {
+    // One that spins waits for a processor all the time; that is its own doing.
+    if (one.processor_time() < 1s) most = std::max(most, one.process().starved());
+  }
+  return most;
 }
 
 Program& Check::run(const Host& host, std::vector<std::string> arguments, Circumstances how) {

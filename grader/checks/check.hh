@@ -132,6 +132,7 @@ class Check : public testing::Test {
  private:
   [[nodiscard]] std::string conditions() const;
   [[nodiscard]] bool all_ended() const;
+  [[nodiscard]] std::chrono::nanoseconds starved() const;
   void forbid_overflow();
   Descriptor open_connection(const Address& to);
 

@@ -71,15 +71,8 @@ Program::Program(Story& story, const Host& host, std::string shown, Process proc
 
 void Program::step(std::string text) { story_.step(host_.name() + ": " + std::move(text)); }
 
-bool Program::is_overdue(Clock::time_point since) const {
-  // A program that waits for a processor on a busy machine is not slow: an interpreter may take seconds to
-  // start.
-  const std::chrono::nanoseconds most = 2 * patience;
-  return Clock::now() > since + patience + std::min(process_.starved(), most);
-}
-
 Program& Program::expect_socket(std::uint16_t port, int type) {
-  const auto begin = Clock::now();
+  const auto deadline = Clock::now() + patience;
   const bool stream = type == SOCK_STREAM;
   step(fmt::format("wait until it {} port {}", stream ? "listens on TCP" : "has bound UDP", port));
   for (;;) {
@@ -87,7 +80,7 @@ Program& Program::expect_socket(std::uint16_t port, int type) {
       if (socket.local.port() == port) return *this;
     }
     const bool ended = process_.exit().has_value();
-    if (ended || is_overdue(begin)) {
+    if (ended || Clock::now() > deadline) {
       story_.fail(fmt::format("a {} port {} in the kernel's table of sockets",
                               stream ? "socket that listens on TCP" : "socket bound to UDP", port),
                   "there is none");
@@ -100,11 +93,11 @@ Program& Program::expect_listening(std::uint16_t port) { return expect_socket(po
 Program& Program::expect_bound(std::uint16_t port) { return expect_socket(port, SOCK_DGRAM); }
 
 Address Program::await_listener() {
-  const auto begin = Clock::now();
+  const auto deadline = Clock::now() + patience;
   step("wait until it listens on TCP, on whichever port");
   for (;;) {
     for (const BoundSocket& socket : sockets_in(host_, SOCK_STREAM, listen_state)) return socket.local;
-    if (process_.exit().has_value() || is_overdue(begin)) {
+    if (process_.exit().has_value() || Clock::now() > deadline) {
       story_.fail("a socket that listens, in the kernel's table of sockets", "there is none");
     }
     std::this_thread::sleep_for(look_again);

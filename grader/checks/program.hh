@@ -102,7 +102,6 @@ class Program {
  private:
   void step(std::string text);
   Program& expect_socket(std::uint16_t port, int type);
-  [[nodiscard]] bool is_overdue(Clock::time_point since) const;
 
   Story& story_;
   const Host& host_;

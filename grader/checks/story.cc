@@ -12,6 +12,7 @@ void Story::step(std::string text) {
 }
 
 void Story::fail(std::string expected, std::string actual) {
+  const auto starved = cast_.starved();  // now: of one that ends meanwhile nobody could say any more
   // A program that crashes breaks its connections first, and is known to have ended a moment later.
   if (!cast_.all_ended()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   constexpr std::chrono::milliseconds excusable{200};
@@ -20,6 +21,13 @@ void Story::fail(std::string expected, std::string actual) {
         fmt::format("the machine's kernel kept the program waiting for {:.1f} s, for its disk or for itself",
                     std::chrono::duration<double>(held_up).count()),
         true);
+  }
+  // A quarter of the patience that is had with a program. A busy machine alone takes a tenth of that.
+  constexpr std::chrono::seconds excusable_wait{2};
+  if (starved > excusable_wait) {
+    cannot_judge(fmt::format("the machine kept the program waiting for a processor for {:.1f} s",
+                             std::chrono::duration<double>(starved).count()),
+                 true);
   }
   verdict_.outcome = Outcome::failed;
   verdict_.step = verdict_.steps.empty() ? "" : verdict_.steps.back().text;

@@ -32,6 +32,9 @@ class Story {
     std::function<std::chrono::nanoseconds()> held_up = [] {
       return std::chrono::nanoseconds(0);
     };  ///< how long the kernel has kept one of them, or the check, waiting
+    std::function<std::chrono::nanoseconds()> starved = [] {
+      return std::chrono::nanoseconds(0);
+    };  ///< how long one of them that asked for little has waited for a processor
   };
   /// Names the programs; until then there are none.
   void set_cast(Cast cast) { cast_ = std::move(cast); }
@@ -44,8 +47,8 @@ class Story {
   void likely_mistake(std::string text) { mistake_ = std::move(text); }
 
   /// The expectation of the last step was not met. Both texts complete the lines "expected: " and "but: ";
-  /// how the programs are is added. Where the kernel has kept one of them waiting, nothing can be held
-  /// against it: then the grader cannot judge.
+  /// how the programs are is added. Where the kernel has kept one of them waiting, or the machine has
+  /// given it no processor, nothing can be held against it: then the grader cannot judge.
   [[noreturn]] void fail(std::string expected, std::string actual);
 
   /// The grader has trouble of its own. `worth_retrying`: the machine was busy, another time it may work.
