@@ -6,7 +6,8 @@
 
 namespace wirelab {
 
-/// `file:///home/ada/my%20course/x.html`. See RFC 8089, and RFC 3986 section 2.1.
+/// The address of a file for a browser: scheme `file`, and what no address may hold, blanks for one, as %20
+/// and the like. See RFC 8089, and RFC 3986 section 2.1.
 std::string file_address(const std::filesystem::path& path);
 
 /// Where a slide, `slides/05-unreliable-udp.md#backoff`, can be looked at: the page of the built site when
