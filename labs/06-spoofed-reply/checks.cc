@@ -396,6 +396,11 @@ TEST_F(SpoofedReply, forged_packet_has_right_checksums) {
     const Wire seen = forge(victim, message);
     const auto frames = wire.frames(any_packet.from(attacker));
     step(fmt::format("work out the checksums of the packet with {} bytes of message", message.size()));
+    likely_mistake(
+        "The packet says that it is one of several fragments, and only of the whole could anybody work out the UDP "
+        "checksum. Set the fragment field right first: DF is 0x4000 in network byte order.");
+    expect((seen.fragment_field() & 0x3fff) == 0, "a whole packet",
+           fmt::format("the fragment field is {:#06x}", seen.fragment_field()));
     likely_mistake(mistake);
     const std::string trouble = checksum_trouble(frames.back().frame.bytes());
     expect(trouble.empty(), "checksums that fit the packet", trouble);
