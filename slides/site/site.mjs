@@ -34,6 +34,7 @@ export async function buildSite(site, out, { draft = false } = {}) {
     if (site.problems.count && !draft) return;
     writeFileSync(join(made, mark), "Made by ./wirelab site; it will be replaced as a whole.\n");
     replace(target, made);
+    writeFileSync(join(site.state, "last.txt"), `${target}\n`); // where failed checks lead: grader/course/slide_link.hh
     site.say(`${target}/index.html: ${builder.decks.length} decks, ${builder.handouts.length} handouts, ${builder.sheets.length} sheets`);
   } finally {
     clean();
