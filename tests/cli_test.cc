@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -161,6 +162,8 @@ TEST_F(Show, says_what_is_wrong_with_a_request_for_a_picture) {
 }
 
 TEST_F(Show, knows_what_check_has_kept_of_a_catalogued_mistake) {
+  const fs::path state = fs::read_symlink("/proc/self/exe").parent_path().parent_path().parent_path();
+  if (access(state.c_str(), W_OK) != 0) GTEST_SKIP() << "somebody else's build: no program can be put there";
   const fs::path folder = folder_.path() / "fresh";
   const std::string where = " --evidence " + folder.string();
   const Said checked =

@@ -187,11 +187,10 @@ struct Parsed {
 };
 
 Parsed parse(const std::string& svg) {
-  const std::string file = testing::TempDir() + "/picture.svg";
-  if (FILE* out = fopen(file.c_str(), "wb")) {
-    fwrite(svg.data(), 1, svg.size(), out);
-    fclose(out);
-  }
+  std::string file = testing::TempDir() + "/picture-XXXXXX";
+  FILE* out = fdopen(mkstemp(file.data()), "wb");
+  fwrite(svg.data(), 1, svg.size(), out);
+  fclose(out);
   const std::string program =
       "import sys,xml.etree.ElementTree as e\n"
       "for n in e.parse(sys.argv[1]).iter():\n"
@@ -201,6 +200,7 @@ Parsed parse(const std::string& svg) {
   std::string said;
   for (int byte = fgetc(pipe); byte != EOF; byte = fgetc(pipe)) said += static_cast<char>(byte);
   EXPECT_EQ(pclose(pipe), 0) << "not well-formed:\n" << svg;
+  remove(file.c_str());
   Parsed parsed;
   std::istringstream lines(said);
   for (std::string line; std::getline(lines, line);) {
