@@ -116,6 +116,7 @@ unsigned Process::struck(Call call) const { return state_->supervisor.faults().s
 unsigned Process::made(Call call) const { return state_->supervisor.faults().made(call); }
 
 std::chrono::nanoseconds Process::starved() const {
+  if (exit()) return state_->supervisor.starved();
   std::uint64_t sum = 0;
   for (const std::filesystem::path& thread : threads_of(pid())) {
     std::uint64_t running = 0, waiting = 0;

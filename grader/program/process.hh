@@ -99,7 +99,8 @@ class Process {
   [[nodiscard]] unsigned made(Call call) const;
 
   /// Time the program's threads have spent ready to run without a processor, since start: the part of any
-  /// delay that is the machine's fault (/proc/PID/task/*/schedstat). Zero where the kernel does not count it.
+  /// delay that is the machine's fault (/proc/PID/task/*/schedstat); of one that has ended, its first
+  /// thread. Zero where the kernel does not count it.
   [[nodiscard]] std::chrono::nanoseconds starved() const;
 
   /// The sockets the program (not its children) holds now.

@@ -123,6 +123,11 @@ double Supervisor::cpu_seconds() const {
   return seconds_of(usage_.ru_utime) + seconds_of(usage_.ru_stime);
 }
 
+std::chrono::nanoseconds Supervisor::starved() const {
+  const std::lock_guard lock(mutex_);
+  return starved_;
+}
+
 void Supervisor::pause() {
   std::unique_lock lock(mutex_);
   stands_still_ = false;
@@ -234,6 +239,7 @@ void Supervisor::hear_launcher() {
 void Supervisor::note_end(const Report& report) {
   const std::lock_guard lock(mutex_);
   usage_ = report.usage;
+  starved_ = std::chrono::nanoseconds(report.starved);
   Exit end;
   end.time = Clock::now();
   const bool by_signal = WIFSIGNALED(report.status);

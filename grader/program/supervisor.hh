@@ -61,6 +61,8 @@ class Supervisor {
   /// As `exit`, once the program has ended or the deadline has passed.
   [[nodiscard]] std::optional<Exit> wait(Clock::time_point deadline) const;
   [[nodiscard]] double cpu_seconds() const;  ///< of the program and all its children, once it has ended
+  /// How long its first thread was ready to run without a processor, once it has ended.
+  [[nodiscard]] std::chrono::nanoseconds starved() const;
 
   /// Stops the program and all its children (SIGSTOP), and waits until they stand. Throws
   /// std::runtime_error when they do not within 30 s.
@@ -98,6 +100,7 @@ class Supervisor {
   std::optional<Exit::Reason> forced_reason_;
   std::optional<Exit> exit_;
   rusage usage_{};
+  std::chrono::nanoseconds starved_{};
   bool lost_ = false;  ///< the launcher ended and did not say why
   bool gone_ = false;  ///< nothing is left of the sandbox
 

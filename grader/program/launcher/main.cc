@@ -108,9 +108,12 @@ class Ward {
 
   /// Collects the dead, orphans included. True when the program itself is among them.
   bool collect_dead() {
-    int status = 0;
-    for (pid_t dead; (dead = waitpid(-1, &status, WNOHANG)) > 0;) {
-      if (dead != program_) continue;
+    for (siginfo_t dead{}; waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid > 0;
+         dead = {}) {
+      if (dead.si_pid == program_) starved_ = starved();  // while /proc still knows it
+      int status = 0;
+      waitpid(dead.si_pid, &status, 0);
+      if (dead.si_pid != program_) continue;
       status_ = status;
       return true;
     }
@@ -126,12 +129,26 @@ class Ward {
     report.kind = Report::Kind::ended;
     report.status = status_;
     report.over_memory = over_memory_;
+    report.starved = starved_;
     getrusage(RUSAGE_CHILDREN, &report.usage);
     tell(report);
   }
 
  private:
+  /// The second number of /proc/PID/schedstat; 0 where the kernel does not count it.
+  [[nodiscard]] std::uint64_t starved() const {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/%d/schedstat", program_);
+    unsigned long long running = 0, waiting = 0;
+    if (FILE* file = std::fopen(path, "re")) {
+      if (std::fscanf(file, "%llu %llu", &running, &waiting) != 2) waiting = 0;
+      std::fclose(file);
+    }
+    return waiting;
+  }
+
   pid_t program_;
+  std::uint64_t starved_ = 0;
   MemoryWatch memory_;
   int status_ = 0;
   bool over_memory_ = false;

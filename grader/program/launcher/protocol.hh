@@ -50,12 +50,13 @@ struct Report {
   /// `born` and `ready` come from the program's process; `stopped` when all stand still; `ended` and
   /// `broken` (no sandbox could be built) are the last.
   enum class Kind : std::uint8_t { born, ready, stopped, ended, broken };
-  Kind kind;           ///< what has happened
-  bool over_memory;    ///< ended: the launcher killed it because all its processes together held too much
-  int status;          ///< ended: as waitpid(2) gives it
-  rusage usage;        ///< ended: of the program and all its children
-  int error;           ///< broken: errno
-  char operation[64];  ///< broken: what the launcher could not do
+  Kind kind;              ///< what has happened
+  bool over_memory;       ///< ended: the launcher killed it because all its processes together held too much
+  int status;             ///< ended: as waitpid(2) gives it
+  rusage usage;           ///< ended: of the program and all its children
+  std::uint64_t starved;  ///< ended: nanoseconds that its first thread was ready to run without a processor
+  int error;              ///< broken: errno
+  char operation[64];     ///< broken: what the launcher could not do
 };
 
 }  // namespace wirelab::launcher
