@@ -56,7 +56,7 @@ Descriptor bound_socket(const Host& host, int type, const Address& here) {
 
 TcpPeer::TcpPeer(Story& story, std::string name, Descriptor fd)
     : story_(story), name_(std::move(name)), fd_(std::move(fd)), local_(local_address(fd_.get())) {
-  // Without it a test that sends in pieces now and then meets Nagle and the delayed acknowledgement: 40 ms.
+  // Without it a test that sends in pieces now and then meets Nagle and the delayed acknowledgment: 40 ms.
   set_option(fd_.get(), IPPROTO_TCP, TCP_NODELAY, 1);
 }
 

@@ -46,8 +46,8 @@ class Patience {
   /// The time really waited: the wait made shorter or longer by chance, by up to the part `jitter_` of it.
   Seconds jittered(Seconds wait);
 
-  /// Told of each answer: how long after the last try it came, how long the wait after that try was, and how
-  /// many tries there were.
+  /// Told of each answer: how long after the last try it came, how long the wait after that try was (before
+  /// jitter), and how many tries there were.
   void learn(Seconds round_trip, Seconds wait, int tries);
 
  private:
@@ -167,8 +167,9 @@ std::optional<std::string> Client::answer_until(Clock::time_point deadline, cons
 
 /// The request is number and data in one datagram, the same for every try. After each try it waits for the
 /// answer: patience_.first() at first, twice as long after each silent try, always passed through
-/// patience_.jittered. The deadline counts from the moment when the try has been sent. An answer is reported
-/// to patience_.learn. Once the next wait would be longer than longest_wait, the server seems to be down:
+/// patience_.jittered. The deadline counts from the moment when the try has been sent; Seconds become the
+/// clock's own unit by std::chrono::ceil<Clock::duration>. An answer is reported to patience_.learn. Once the
+/// next wait would be longer than longest_wait, the server seems to be down:
 /// `receive from 10.5.0.2:1060: no answer after 5 tries, the server seems to be down` (a std::runtime_error).
 std::string Client::ask(const std::string& number, const std::string& data) {
   // TODO(05.6): send and wait for the answer, twice as long after each silence; give up in the end.
