@@ -811,10 +811,13 @@ TEST(Word, says_what_became_of_the_program) {
             "fails 1 of 1, crashes");
   EXPECT_EQ(word(failed_with("exit status 3", "tcp_echo: TODO 03.1 is not written yet")), "unfinished");
   EXPECT_EQ(word(failed_with("still running")), "fails 1 of 1");
+  Verdict wrong = failed_with("still running");
+  wrong.actual = "it is \"hello\"; on host server the program is still running";
+  EXPECT_EQ(word(wrong), "fails 1 of 1");
   EXPECT_EQ(word(failed_with("stopped: it printed too much")), "fails 1 of 1, floods output");
   EXPECT_EQ(word(failed_with("killed by signal 9 (Killed)")), "fails 1 of 1");
   Verdict endless = failed_with("still running");
-  endless.actual = "after 8 s it is still running";
+  endless.actual = "it did not within 8 s; on host server the program is still running";
   EXPECT_EQ(word(endless), "fails 1 of 1, times out");
 }
 

@@ -123,6 +123,7 @@ std::chrono::nanoseconds Check::starved() const {
 
 Program& Check::run(const Host& host, std::vector<std::string> arguments, Circumstances how) {
   const Subject& subject = check_settings().subject;
+  raw_sockets_ = raw_sockets_ || how.raw_sockets;
   Launch launch{.command = subject.command,
                 .binds = subject.binds,
                 .environment = {},
@@ -143,9 +144,13 @@ Program& Check::run(const Host& host, std::vector<std::string> arguments, Circum
     launch.binds.push_back({.outside = outside, .inside = path});
   }
   const std::string shown = subject.shown() + " " + join(arguments);
-  story_.step(host.name() + ": start `" + shown + "`");
-  for (const Fault& fault : launch.faults) story_.step(host.name() + ": " + describe(fault));
-  Program& program = programs_.emplace_back(story_, host, shown, Process::start(host, std::move(launch)));
+  const auto earlier =
+      std::ranges::count_if(programs_, [&](const Program& one) { return &one.host() == &host; });
+  const std::string name = earlier == 0 ? host.name() : fmt::format("{} (run {})", host.name(), earlier + 1);
+  story_.step(name + ": start `" + shown + "`");
+  for (const Fault& fault : launch.faults) story_.step(name + ": " + describe(fault));
+  Program& program =
+      programs_.emplace_back(story_, host, name, shown, Process::start(host, std::move(launch)));
   lateness_.watch_kernel();  // what came before did no program any harm
   return program;
 }
@@ -278,11 +283,11 @@ void Check::expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds 
 
 Verdict Check::conclude() {
   Verdict& verdict = story_.verdict();
-  if (verdict.outcome == Outcome::failed) explain_end(verdict, programs_);
+  if (verdict.outcome == Outcome::failed) explain_end(verdict, programs_, net, story_);
   net.stop();  // what programs that are killed leave to their kernel to say is no part of the story
   for (const Program& program : programs_) verdict.programs.push_back(program.record());
   for (Program& program : programs_) program.process().kill();
-  collect_frames(verdict, net, story_);
+  collect_frames(verdict, net, story_, raw_sockets_);
   verdict.seconds = story_.seconds_since_start(Clock::now());
   const CheckSettings& settings = check_settings();
   if (!settings.evidence.empty() && (settings.keep_passed || verdict.outcome != Outcome::passed))

@@ -138,6 +138,7 @@ class Check : public testing::Test {
 
   Story story_;
   Lateness lateness_;
+  bool raw_sockets_ = false;                  // a program may make its packets itself
   std::deque<Program> programs_;              // references to them are handed out
   std::map<std::string, std::string> given_;  // files that programs could read, by name, for the evidence
 };

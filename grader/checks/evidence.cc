@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 
@@ -36,9 +37,46 @@ bool is_wanted(const Exit& exit) {
   return exit.reason == Exit::Reason::signalled && (exit.signal == SIGTERM || exit.signal == SIGKILL);
 }
 
+/// Whether anything that a host sent is on a cable, address resolution aside.
+bool has_sent(const Network& net, const Host& host) {
+  return std::ranges::any_of(net.segments(), [&](const Segment& segment) {
+    return std::ranges::any_of(segment.frames(), [&](const CapturedFrame& one) {
+      return one.frame.sender() == &host && !background(one.frame);
+    });
+  });
+}
+
+/// The numbers of TCP segments as people count them: 0 is the SYN, of each direction.
+class SequenceNumbers {
+ public:
+  /// `, seq 1, ack 1`; nothing for other frames. To be asked about one frame after the other.
+  std::string of(const Headers& is) {
+    if (is.protocol != Headers::Protocol::tcp) return {};
+    const std::string source = is.source.to_string(), destination = is.destination.to_string();
+    if ((is.flags & tcp_flag::syn) != 0) initial_[{source, destination}] = is.sequence;
+    std::string text = fmt::format(", seq {}", relative({source, destination}, is.sequence));
+    if ((is.flags & tcp_flag::ack) != 0)
+      text += fmt::format(", ack {}", relative({destination, source}, is.acknowledgment));
+    return text;
+  }
+
+ private:
+  using Direction = std::pair<std::string, std::string>;
+
+  /// The number itself where no SYN was seen.
+  std::int64_t relative(const Direction& direction, std::uint32_t number) const {
+    const auto initial = initial_.find(direction);
+    if (initial == initial_.end()) return number;
+    return static_cast<std::int32_t>(number - initial->second);  // they go on with 0 behind 2^32 - 1
+  }
+
+  std::map<Direction, std::uint32_t> initial_;
+};
+
 }  // namespace
 
-void explain_end(Verdict& verdict, const std::deque<Program>& programs) {
+void explain_end(Verdict& verdict, const std::deque<Program>& programs, const Network& net,
+                 const Story& story) {
   static const std::regex hole("TODO [0-9]+\\.[0-9]+");
   for (const Program& program : programs) {
     const auto exit = program.process().exit();
@@ -50,6 +88,13 @@ void explain_end(Verdict& verdict, const std::deque<Program>& programs) {
       verdict.cause = found.str() + " of the skeleton is not written yet.";
       return;
     }
+    if (exit->reason == Exit::Reason::exited && exit->code != 0 && story.outlived_programs() &&
+        !has_sent(net, program.host())) {
+      verdict.cause = fmt::format(
+          "The program ended with exit status {} before it sent anything: begin with what it said.{}{}",
+          exit->code, verdict.cause.empty() ? "" : " ", verdict.cause);
+      return;
+    }
     if (exit->reason == Exit::Reason::exited || is_wanted(*exit)) continue;
     verdict.cause = fmt::format("The program on host {} did not end by itself ({}). {}",
                                 program.host().name(), exit->to_string(), verdict.cause);
@@ -57,8 +102,9 @@ void explain_end(Verdict& verdict, const std::deque<Program>& programs) {
   }
 }
 
-void collect_frames(Verdict& verdict, const Network& net, const Story& story) {
+void collect_frames(Verdict& verdict, const Network& net, const Story& story, bool with_numbers) {
   std::vector<FrameRecord> all;
+  SequenceNumbers numbers;
   for (const Segment& segment : net.segments()) {
     // A frame that nobody will see need not be decoded: a transfer of 16 MiB has tens of thousands.
     const std::vector<CapturedFrame> frames = segment.frames();
@@ -66,6 +112,7 @@ void collect_frames(Verdict& verdict, const Network& net, const Story& story) {
       if (i >= kept_at_each_end && i + kept_at_each_end < frames.size()) continue;
       all.push_back(to_record(frames[i], segment, story));
       all.back().number = i + 1;
+      if (with_numbers) all.back().summary += numbers.of(frames[i].frame.headers());
     }
   }
   std::ranges::stable_sort(all, {}, &FrameRecord::time);

@@ -36,7 +36,7 @@ bool poll_until(int fd, short events, Clock::time_point deadline) {
 }
 
 /// The same, but not longer than there is any program that could bring it about.
-bool wait_until(const Story& story, int fd, short events, Clock::time_point deadline) {
+bool wait_until(Story& story, int fd, short events, Clock::time_point deadline) {
   return story.wait(deadline, [&](Clock::time_point until) { return poll_until(fd, events, until); });
 }
 

@@ -66,10 +66,14 @@ std::chrono::nanoseconds processor_time_of(pid_t pid) {
 
 }  // namespace
 
-Program::Program(Story& story, const Host& host, std::string shown, Process process)
-    : story_(story), host_(host), shown_(std::move(shown)), process_(std::move(process)) {}
+Program::Program(Story& story, const Host& host, std::string name, std::string shown, Process process)
+    : story_(story),
+      host_(host),
+      name_(std::move(name)),
+      shown_(std::move(shown)),
+      process_(std::move(process)) {}
 
-void Program::step(std::string text) { story_.step(host_.name() + ": " + std::move(text)); }
+void Program::step(std::string text) { story_.step(name_ + ": " + std::move(text)); }
 
 Program& Program::expect_socket(std::uint16_t port, int type) {
   const auto deadline = Clock::now() + patience;
@@ -120,9 +124,8 @@ void Program::expect_exit(int code, std::chrono::nanoseconds limit) {
   step(fmt::format("it ends with exit status {}", code));
   const auto exit = process_.wait(Clock::now() + limit);
   if (!exit) {
-    story_.fail(
-        fmt::format("the program ends with exit status {}", code),
-        fmt::format("after {:g} s it is still running", std::chrono::duration<double>(limit).count()));
+    story_.fail(fmt::format("the program ends with exit status {}", code),
+                fmt::format("it did not within {:g} s", std::chrono::duration<double>(limit).count()));
   }
   if (exit->reason != Exit::Reason::exited || exit->code != code) {
     story_.fail(fmt::format("the program ends with exit status {}", code), "it ended in another way");
@@ -241,7 +244,7 @@ void Program::expect_struck(Call call, unsigned at_least) {
 std::string Program::condition() const {
   const auto exit = process_.exit();
   const std::string said = last_line(process_.standard_error());
-  const std::string state = fmt::format("on host {} the program {}", host_.name(),
+  const std::string state = fmt::format("on host {} the program {}", name_,
                                         exit ? "ended: " + exit->to_string() : "is still running");
   return said.empty() ? state : state + " (\"" + said + "\")";
 }

@@ -24,8 +24,9 @@ class Program {
   /// Of all deadlines.
   using Clock = std::chrono::steady_clock;
 
-  /// Takes over a process that runs on `host`; `shown` is its command as a reader knows it.
-  Program(Story& story, const Host& host, std::string shown, Process process);
+  /// Takes over a process that runs on `host`. The story calls it `name`; `shown` is its command as a reader
+  /// knows it.
+  Program(Story& story, const Host& host, std::string name, std::string shown, Process process);
 
   /// Waits until the program has a socket bound to the port: for TCP one that listens. Seen in the kernel, so
   /// it does not matter what the program prints.
@@ -105,6 +106,7 @@ class Program {
 
   Story& story_;
   const Host& host_;
+  std::string name_;
   std::string shown_;
   Process process_;
 };

@@ -8,6 +8,7 @@
 namespace wirelab {
 
 void Story::step(std::string text) {
+  outlived_programs_ = false;
   verdict_.steps.push_back({seconds_since_start(Clock::now()), printable(text, 2000)});
 }
 
@@ -46,13 +47,14 @@ void Story::cannot_judge(std::string reason, bool worth_retrying) {
   throw CannotJudge{};
 }
 
-bool Story::wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) const {
+bool Story::wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) {
   constexpr std::chrono::milliseconds slice{50};
   while (!cast_.all_ended()) {
     if (look(std::min(deadline, Clock::now() + slice))) return true;
     if (Clock::now() >= deadline) return false;
   }
-  return last_look(std::min(deadline, Clock::now() + std::chrono::seconds(2)), look);
+  outlived_programs_ = !last_look(std::min(deadline, Clock::now() + std::chrono::seconds(2)), look);
+  return !outlived_programs_;
 }
 
 /// What the programs sent last may still be on its way, through the kernel and over the cable, when they have

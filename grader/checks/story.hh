@@ -57,7 +57,10 @@ class Story {
   /// Calls `look` until it returns true, or the deadline has passed, or all programs have ended and what they
   /// sent has had time to arrive, so that nothing more can come of it. `look` waits itself, until the time it
   /// is given and no longer. Returns what it returned last.
-  bool wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look) const;
+  bool wait(Clock::time_point deadline, const std::function<bool(Clock::time_point)>& look);
+
+  /// Whether the last step waited in vain because all programs had ended.
+  [[nodiscard]] bool outlived_programs() const { return outlived_programs_; }
 
   /// A time as the verdict gives it, in seconds since the story began; negative before that.
   [[nodiscard]] double seconds_since_start(Clock::time_point time) const;
@@ -71,6 +74,7 @@ class Story {
   Clock::time_point start_ = Clock::now();
   Cast cast_;
   std::string mistake_;
+  bool outlived_programs_ = false;
   Verdict verdict_{.outcome = Outcome::passed};
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <iterator>
+#include <regex>
 
 #include "grader/course/slide_link.hh"
 #include "grader/program/files.hh"
@@ -54,8 +55,11 @@ bool unfinished(const ProgramRecord& program) {
   return program.end == "exit status 3" && says(program.errors, "TODO");
 }
 
-/// An end was awaited that did not come.
-bool timed_out(const Verdict* verdict) { return says(verdict->actual, "still running"); }
+/// Something was awaited that did not come, and the program had not ended.
+bool timed_out(const Verdict* verdict) {
+  static const std::regex waited("(within|after) [0-9.]+ m?s");
+  return std::regex_search(verdict->actual, waited) && says(verdict->actual, "still running");
+}
 
 using Failures = std::vector<const Verdict*>;
 

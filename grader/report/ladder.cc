@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t left_margin = 16;   // the time, and half of the first host's name
 constexpr std::size_t right_margin = 30;  // what befell a frame
-constexpr std::size_t widest_gap = 46;    // between two lifelines
+constexpr std::size_t usual_gap = 46;     // between two lifelines, at most; more where a label needs it
+constexpr std::size_t around_label = 6;   // two blanks, and four of the line itself
 
 bool is_lost(const LadderArrow& arrow) { return arrow.passage == Passage::lost; }
 
@@ -21,7 +22,11 @@ class Drawing {
   Drawing(const LadderPlan& plan, const Style& style) : plan_(plan), style_(style) {
     const std::size_t room =
         style.width > left_margin + right_margin ? style.width - left_margin - right_margin : 1;
-    gap_ = std::clamp<std::size_t>(room / (plan.hosts().size() - 1), 8, widest_gap);
+    std::size_t wanted = usual_gap;
+    for (const LadderRow& row : plan.rows()) {
+      if (row.arrow != nullptr) wanted = std::max(wanted, columns(row.arrow->label) + around_label + 4);
+    }
+    gap_ = std::clamp<std::size_t>(room / (plan.hosts().size() - 1), 8, wanted);
   }
 
   std::string header() {
@@ -109,7 +114,7 @@ class Drawing {
     const std::size_t low = right ? x(arrow.from) + 2 : end_of(arrow, target);
     const std::size_t high = right ? end_of(arrow, target) : x(arrow.from) - 2;
     const std::string text = " " + arrow.label + " ";
-    if (columns(text) + 4 > high - low) return false;
+    if (columns(arrow.label) + around_label > high - low) return false;
     write(row, low + (high - low - columns(text)) / 2 + 1, text);
     return true;
   }
