@@ -120,7 +120,7 @@ class Survey {
   }
 
  private:
-  static constexpr std::size_t at_once = 16;  // the server's socket has room for so many in any case
+  static constexpr std::size_t at_once = 48;  // the server's socket has room for so many in any case
 
   /// Until all have crossed the cable, and the server has taken them from its kernel: what that cannot store
   /// it would lose, unasked.
@@ -235,27 +235,29 @@ TEST_F(UnreliableUdp, same_seed_drops_the_same_requests) {
   likely_mistake(
       "The seed does not decide which requests are dropped. Seed one generator with it when the server "
       "starts, draw from it once for each request, and from nothing else (no std::random_device, no time).");
-  const std::string again = pattern(with(seed), port_at(2));
-  expect(again == first, "the same requests are answered again: " + first, "this time: " + again);
-  likely_mistake(
-      "The fate of a request depends on what it holds, or on who sent it. One generator serves all: the n-th "
-      "request after the start takes its n-th number, whoever asks, and whatever.");
-  const std::string otherwise = pattern(with(seed), port_at(6), true);
-  expect(otherwise == first, "with the same seed the n-th request has the same fate: " + first,
-         "other requests, from two clients: " + otherwise);
+  // Other requests, from two clients: where these have the same fates, the same requests have, too.
+  if (const std::string otherwise = pattern(with(seed), port_at(2), true); otherwise != first) {
+    const std::string again = pattern(with(seed), port_at(3));
+    expect(again == first, "the same requests are answered again: " + first, "this time: " + again);
+    likely_mistake(
+        "The fate of a request depends on what it holds, or on who sent it. One generator serves all: the n-th "
+        "request after the start takes its n-th number, whoever asks, and whatever.");
+    expect(false, "with the same seed the n-th request has the same fate: " + first,
+           "other requests, from two clients: " + otherwise);
+  }
   likely_mistake("Another seed must give other numbers: the seed that was given is not used.");
-  const std::string other = pattern(with(seed + 1), port_at(3));
+  const std::string other = pattern(with(seed + 1), port_at(4));
   expect(other != first, "with another seed other requests are answered", "exactly the same are: " + other);
   likely_mistake(
       "Without options the server drops half of the requests, other ones in every run: a seed that nobody "
       "gave comes from outside (std::random_device), not from the program's text.");
-  const std::string unseeded = pattern({}, port_at(4));
-  expect(unseeded != pattern({}, port_at(5)), "two runs without a seed answer different requests",
+  const std::string unseeded = pattern({}, port_at(5));
+  expect(unseeded != pattern({}, port_at(6)), "two runs without a seed answer different requests",
          "both answer these: " + unseeded);
 }
 
 TEST_F(UnreliableUdp, zero_never_drops_and_one_never_answers) {
-  constexpr std::size_t count = 1400;  // what happens once in a hundred is missed in a run of a million
+  constexpr std::size_t count = 1000;  // what happens once in a hundred is missed in a run of 20,000
   likely_mistake(
       "At the ends of the range the comparison is wrong: the wrong way round, <= in place of <, or a number "
       "from a range that is one too long (0 to 100 are 101 numbers). Of numbers from [0, 1), none is below 0 "
