@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
+#include <ranges>
 #include <thread>
 
 #include "common/error.hh"
@@ -98,11 +98,21 @@ void Check::TearDown() {
 }
 
 std::string Check::conditions() const {
-  std::set<std::string> told;  // many programs may be in the same condition
+  std::vector<std::string> conditions;
+  for (const Program& program : programs_) conditions.push_back(program.condition());
   std::string text;
-  for (const Program& program : programs_) {
-    const std::string condition = program.condition();
-    if (told.insert(condition).second) text += (text.empty() ? "" : "; ") + condition;
+  for (std::size_t i = 0; i < programs_.size(); ++i) {
+    // Many programs on a host may be in the same condition: told once, with the first of them.
+    const auto is_alike = [&](std::size_t j) {
+      return &programs_[j].host() == &programs_[i].host() && conditions[j] == conditions[i];
+    };
+    const auto all = std::views::iota(std::size_t{0}, programs_.size());
+    if (*std::ranges::find_if(all, is_alike) != i) continue;
+    const auto alike = std::ranges::count_if(all, is_alike);
+    text += text.empty() ? "" : "; ";
+    text += alike == 1 ? fmt::format("on host {} the program {}", programs_[i].name(), conditions[i])
+                       : fmt::format("on host {} each of {} programs {}", programs_[i].host().name(), alike,
+                                     conditions[i]);
   }
   return text;
 }

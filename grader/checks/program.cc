@@ -244,8 +244,7 @@ void Program::expect_struck(Call call, unsigned at_least) {
 std::string Program::condition() const {
   const auto exit = process_.exit();
   const std::string said = last_line(process_.standard_error());
-  const std::string state = fmt::format("on host {} the program {}", name_,
-                                        exit ? "ended: " + exit->to_string() : "is still running");
+  const std::string state = exit ? "ended: " + exit->to_string() : "is still running";
   return said.empty() ? state : state + " (\"" + said + "\")";
 }
 

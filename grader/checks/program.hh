@@ -94,7 +94,10 @@ class Program {
   /// Its command as a reader knows it: `tcp_echo server 10.3.0.2`.
   [[nodiscard]] const std::string& shown() const { return shown_; }
 
-  /// How it is now, for people: `on host client the program ended: exit status 1 ("tcp_echo: connect ...")`
+  /// What the story calls it: its host, and which run there it is where there were others before.
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  /// How it is now, for people: `ended: exit status 1 ("tcp_echo: connect ...")`, or `is still running`.
   [[nodiscard]] std::string condition() const;
 
   /// What the verdict keeps of it: command, outputs made safe to print, and its end.
