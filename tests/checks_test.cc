@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "grader/checks/compare.hh"
+#include "grader/checks/story.hh"
 #include "grader/checks/verdict.hh"
 #include "grader/program/files.hh"
 
@@ -133,6 +134,39 @@ TEST(Runner, nobody_is_waited_for_once_all_programs_have_ended) {
   EXPECT_EQ(verdict.outcome, Outcome::failed);
   EXPECT_LT(verdict.seconds, 4);  // not the 8 s that a datagram may take
   EXPECT_THAT(verdict.actual, HasSubstr("on host client the program ended: exit status 0"));
+}
+
+TEST(Runner, a_program_that_ends_with_an_error_before_it_sends_anything_is_told_so_first) {
+  const auto cause_with = [&](const std::string& program) {
+    return run_sample("--only 'waits*'", program).verdicts.at("waits_for_nobody_once_all_have_ended").cause;
+  };
+  EXPECT_THAT(cause_with("false"), HasSubstr("ended with exit status 1 before it sent anything"));
+  EXPECT_EQ(cause_with("true"), "");
+}
+
+/// What a story that fails says where the machine did this to a program.
+Verdict failed_while(Story::Cast cast) {
+  Story story;
+  story.set_cast(std::move(cast));
+  try {
+    story.fail("an answer", "none");
+  } catch (const Story::Failed&) {
+  } catch (const Story::CannotJudge&) {
+  }
+  return story.verdict();
+}
+
+TEST(Story, a_program_without_a_processor_for_two_seconds_is_not_judged) {
+  EXPECT_EQ(failed_while({.starved = [] { return 1900ms; }}).outcome, Outcome::failed);
+  const Verdict starved = failed_while({.starved = [] { return 2100ms; }});
+  EXPECT_EQ(starved.outcome, Outcome::inconclusive);
+  EXPECT_EQ(starved.reason, "the machine kept the program waiting for a processor for 2.1 s");
+  EXPECT_TRUE(starved.worth_retrying);
+}
+
+TEST(Story, a_program_that_the_kernel_kept_waiting_is_not_judged) {
+  EXPECT_EQ(failed_while({.held_up = [] { return 150ms; }}).outcome, Outcome::failed);
+  EXPECT_EQ(failed_while({.held_up = [] { return 250ms; }}).outcome, Outcome::inconclusive);
 }
 
 TEST(Runner, evidence_holds_capture_outputs_and_verdict_and_that_of_passed_checks_when_asked) {
