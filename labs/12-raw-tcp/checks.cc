@@ -197,7 +197,8 @@ class ByHand {
          fmt::format("the last one is of {} bytes (number {})", acknowledged(), number(acknowledged())));
   }
 
-  /// Waits for further segments that acknowledge exactly so many bytes.
+  /// Waits for further segments that acknowledge exactly so many bytes. One that was under way before would
+  /// look the same: `settle` comes first, unless the number is new.
   void await_repeated_acknowledgment(std::size_t bytes, std::size_t segments_before) {
     story_.step(fmt::format("server: wait for another acknowledgment of {} bytes", bytes));
     const auto again = [&] {
@@ -247,6 +248,16 @@ class ByHand {
                             how.damaged ? ", damaged on its way" : ""));
     send(std::move(how));
     return before;
+  }
+
+  /// The next bytes, and their acknowledgment. A raw socket hands segments over in the order in which they
+  /// came: when these bytes are acknowledged, all that the program answers to earlier segments has been sent,
+  /// with lower numbers. So whatever carries this number from now on was sent for what reaches the program
+  /// next. (Times cannot tell: a program that is slow to wake answers old segments after the new one came.)
+  void settle(std::size_t bytes = 100) {
+    const std::size_t end = acknowledged() + bytes;
+    piece(acknowledged(), end);
+    await_acknowledgment(end);
   }
 
   /// The FIN behind the last byte of the stream.
@@ -773,11 +784,12 @@ TEST_F(RawTcp, data_is_put_in_order) {
       "Segments overtake each other. One that begins behind a gap is answered with the number of the byte "
       "that is missing, and kept until the gap is filled (or thrown away: then the server sends it again); "
       "it is never put behind what came before it.");
+  peer.settle();
   const std::size_t before = peer.piece(1000, 2000);
-  peer.await_repeated_acknowledgment(0, before);
+  peer.await_repeated_acknowledgment(100, before);
   peer.piece(3000, 4000);
   peer.piece(2000, 3000);
-  peer.piece(0, 1000);
+  peer.piece(100, 1000);
   peer.await_acknowledgment(1000);
   peer.deliver(4000);
   likely_mistake(
@@ -820,13 +832,14 @@ TEST_F(RawTcp, repeated_data_is_taken_once_and_acknowledged_again) {
   likely_mistake(
       "When its acknowledgment was lost, the server sends its SYN-ACK again. The answer is an ACK; nothing "
       "else changes.");
+  peer.settle();
   step("server: the SYN-ACK once more");
   before = peer.seen().size();
   peer.send({.flags = tcp_flag::syn | tcp_flag::ack,
              .sequence = peer.number(0) - 1,
              .acknowledgment = peer.next_of_program(),
              .largest = usual_segment});
-  peer.await_repeated_acknowledgment(3400, before);
+  peer.await_repeated_acknowledgment(3500, before);
   peer.deliver_all();
   likely_mistake(
       "Every byte is printed once: what is here already is no part of the new, also when a segment holds "
@@ -905,6 +918,11 @@ TEST_F(RawTcp, strangers_are_not_heard) {
   expect(!peer.wait([&] { return peer.acknowledged() > 1000; }, 100ms),
          "no acknowledgment of strangers' data", "it is acknowledged");
   program.expect_running();
+  peer.settle();
+  likely_mistake(
+      "What belongs to other connections is other programs' business: theirs, or the kernel's. It is not "
+      "answered, with RST least of all, for that would end a connection that is not ours.");
+  expect_frames(wire, rst.from(client), 0, "RST from the program");
   likely_mistake(
       "Whoever forges a segment and sees nothing of the connection has to guess what it acknowledges. A "
       "segment that acknowledges bytes that were never sent is answered with an ACK, and its data is not "
@@ -912,8 +930,8 @@ TEST_F(RawTcp, strangers_are_not_heard) {
   const std::size_t before = peer.seen().size();
   step("a segment with forged data that acknowledges what was never sent");
   peer.send(
-      {.sequence = peer.number(1000), .acknowledgment = peer.next_of_program() + 100000, .data = forged});
-  peer.await_repeated_acknowledgment(1000, before);
+      {.sequence = peer.number(1100), .acknowledgment = peer.next_of_program() + 100000, .data = forged});
+  peer.await_repeated_acknowledgment(1100, before);
   peer.deliver_all();
   expect_good_end(peer, program, body);
 }
@@ -952,8 +970,9 @@ TEST_F(RawTcp, sequence_numbers_wrap_around) {
   peer.piece(3000, 4000);
   peer.piece(2000, 3000);
   peer.deliver(6000);
+  peer.settle();
   const std::size_t before = peer.piece(1000, 2000);
-  peer.await_repeated_acknowledgment(6000, before);
+  peer.await_repeated_acknowledgment(6100, before);
   peer.deliver_all();
   expect_good_end(peer, program, body);
 }
@@ -1360,6 +1379,7 @@ TEST_F(RawTcp, nothing_beyond_the_own_window_is_taken) {
   const std::string stream = http_answer(body);
   open_and_hear(peer, stream);
   peer.deliver(3000);
+  peer.settle();
   likely_mistake(
       "What lies beyond the window that the program announced was not asked for: it is left over from an "
       "earlier connection, or forged. It must not be kept until its place in the row comes.");
