@@ -294,7 +294,7 @@ TEST_F(SocketLifecycle, end_follows_the_line_before_any_answer) {
 
 TEST_F(SocketLifecycle, everything_is_drained_after_the_half_close) {
   for (const std::size_t size :
-       {std::size_t{0}, std::size_t{1}, std::size_t{1000000 + random.number(1, 99999)}}) {
+       {std::size_t{0}, std::size_t{1}, std::size_t{1200000 + random.number(1, 99999)}}) {
     TcpListener listener(story(), server, port);
     Program& program = start(server.at(port), {words});
     TcpPeer peer = listener.accept();
@@ -396,6 +396,21 @@ TEST_F(SocketLifecycle, broken_connection_is_an_error) {
       "-1, which is not the end of file (that is 0): one line on standard error, and exit status 1.");
   program.expect_exit(1);
   program.expect_error({"reset"});
+
+  likely_mistake(
+      "The connection was broken off before the line was sent: send returns -1, and the line never leaves. "
+      "Report that with the reason, and exit with status 1; do not say that it was sent.");
+  Program& second = start(server.at(port), {words},
+                          {.watched = {Call::send}, .faults = {fail_with(Call::send, ECONNRESET)}});
+  const TcpPeer gone = listener.accept();
+  step("wait until send has failed");
+  (void)story().wait(Clock::now() + patience, [&](Clock::time_point) {
+    std::this_thread::sleep_for(1ms);
+    return second.process().struck(Call::send) > 0 || second.process().exit();
+  });
+  second.expect_struck(Call::send, 1);
+  second.expect_exit(1);
+  second.expect_error({"reset"});
 }
 
 // ---- stretch

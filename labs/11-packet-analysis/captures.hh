@@ -260,6 +260,14 @@ class Conversation {
     record(std::move(bytes));
     return *this;
   }
+  /// The same with other options.
+  Conversation& again_with_options(std::size_t back, const std::string& options) {
+    const Frame said(said_.at(said_.size() - back));
+    const Headers& is = said.headers();
+    record(frame_of({is.source, is.destination, is.sequence, is.acknowledgment, is.flags, is.payload,
+                     is.window, options}));
+    return *this;
+  }
   Conversation& pause(std::chrono::nanoseconds time) {
     pause_ = time;
     return *this;

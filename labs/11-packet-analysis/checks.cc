@@ -394,6 +394,11 @@ TEST_F(PacketAnalysis, options_of_the_syn_are_read) {
       .client(SYN, "", mss_option + option({0, 0, 0, 0}) + scale_option, 6000)
       .server(SYN | ACK, "", option({3, 3, 15}), 7000)
       .client(ACK);
+  converse(capture)
+      .client(SYN, "", mss_option + scale_option, 8000)
+      .again_with_options(1, option({2, 4, 1, 1}))
+      .server(SYN | ACK, "", mss_option, 9000)
+      .client(ACK);
   const auto truth = Truth::of(capture);
   likely_mistake(
       "The maximum segment size and the window scale are options of the SYN; the window in the SYN is in its "
@@ -416,6 +421,9 @@ TEST_F(PacketAnalysis, options_of_the_syn_are_read) {
   expect_value(report, 2, "client", "scale", "-");
   likely_mistake("A window scale of more than 14 is to be taken for 14 (RFC 7323, section 2.3).");
   expect_value(report, 2, "server", "scale", "14");
+  likely_mistake("A SYN that is sent again may have other options. What counts is the first one.");
+  expect_value(report, 3, "client", "mss", std::to_string(mss));
+  expect_value(report, 3, "client", "scale", std::to_string(scale));
 }
 
 TEST_F(PacketAnalysis, bytes_are_counted_each_way) {
@@ -765,7 +773,7 @@ TEST_F(PacketAnalysis, reset_tells_who_broke_off) {
   (void)await_frames(wire, rst.from(client), resets + 1, "RST from the client");
   Capture capture = as_sent(frames());
   Conversation late = converse(capture);
-  late.handshake().client(PSH | ACK, "bye").client(FIN | ACK).server(FIN | ACK).server(RST);
+  late.handshake().client(PSH | ACK, "bye").client(FIN | ACK).server(FIN | ACK).server(RST, "no such thing");
   const auto truth = Truth::of(capture);
   require(truth.size() == 4, "the hosts said more to each other than was planned");
   likely_mistake("A RST ends both directions at once. Who sent the first one has broken off the connection.");
@@ -786,6 +794,8 @@ TEST_F(PacketAnalysis, reset_tells_who_broke_off) {
       "Both sides had sent their FIN before the RST came. The connection was closed by then, and the RST "
       "changes nothing.");
   expect_end(report, 3, truth[3].end());
+  likely_mistake("What stands in a RST is no data of the stream: a segment with RST carries nothing.");
+  expect_bytes(report, truth);
 }
 
 TEST_F(PacketAnalysis, ports_used_again_make_another_connection) {
@@ -1002,10 +1012,18 @@ TEST_F(PacketAnalysis, byte_order_and_resolution_do_not_matter) {
           "The numbers of the file header and of each packet's header are in the byte order of the machine "
           "that wrote the file; the magic number tells which, and whether times count micro- or nanoseconds. "
           "Inside the packets it is network byte order always.");
-      const Report report = analyse(pcap(capture, {.big_endian = big_endian, .nanoseconds = nanoseconds}));
-      expect_connections(report, truth);
-      expect_handshake(report, 0, truth[0]);
-      expect_bytes(report, truth);
+      const auto read = [&](std::uint32_t link_type) {
+        const Report report = analyse(
+            pcap(capture, {.big_endian = big_endian, .nanoseconds = nanoseconds, .link_type = link_type}));
+        expect_connections(report, truth);
+        expect_handshake(report, 0, truth[0]);
+        expect_bytes(report, truth);
+      };
+      read(1);
+      likely_mistake(
+          "Of the four bytes of the link type the lower 16 bits are the type: 1, Ethernet. What stands in the "
+          "upper ones (here: how long a checksum behind each frame would be) is not asked for.");
+      read(0x20000001);
     }
   }
 }

@@ -240,11 +240,13 @@ class ByHand {
     const std::size_t before = seen_.size();
     how.sequence = number(begin);
     how.data = stream_.substr(begin, end - begin);
+    if ((how.flags & tcp_flag::fin) != 0 && end == stream_.size()) fin_delivered_ = true;
     if (!how.damaged && !how.from && !how.to_port && !how.acknowledgment) {
       std::fill(delivered_.begin() + static_cast<std::ptrdiff_t>(begin),
                 delivered_.begin() + static_cast<std::ptrdiff_t>(end), true);
     }
-    story_.step(fmt::format("server: segment with bytes {} to {}{}", begin, end - 1,
+    story_.step(fmt::format("server: segment with bytes {} to {}{}{}", begin, end - 1,
+                            (how.flags & tcp_flag::fin) != 0 ? " and FIN" : "",
                             how.damaged ? ", damaged on its way" : ""));
     send(std::move(how));
     return before;
@@ -1017,6 +1019,20 @@ TEST_F(RawTcp, body_ends_where_it_should) {
   peer.half_close();
   program.expect_exit(0);
   program.expect_output(body);
+
+  likely_mistake(
+      "A body may have no bytes at all: the page is complete with the empty line, and the program closes. And "
+      "only the header of this name says so, not one whose name ends like it.");
+  Program& empty = fetch();
+  TcpPeer last = listener.accept();
+  (void)read_request(story(), last);
+  send_all(story(), last,
+           fmt::format("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nX-Content-Length: {}\r\n\r\n",
+                       random.number(1, 100)));
+  last.expect_end();
+  last.half_close();
+  empty.expect_exit(0);
+  empty.expect_output("");
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -1025,11 +1041,14 @@ TEST_F(RawTcp, both_sides_close) {
   ByHand peer = by_hand();
   Program& program = fetch();
   const std::string body = random.bytes(3000);
-  open_and_hear(peer, http_answer_without_length(body));
-  peer.deliver_all(false);
-  likely_mistake("The server has finished: its FIN takes up one number, and is acknowledged like a byte.");
-  peer.finish();
-  peer.await_acknowledgment(http_answer_without_length(body).size() + 1);
+  const std::string answer = http_answer_without_length(body);
+  open_and_hear(peer, answer);
+  peer.deliver(answer.size() - 1000);
+  likely_mistake(
+      "The server has finished: its FIN takes up one number, and is acknowledged like a byte. It may come with "
+      "the last data in one segment, and stands behind it there, too.");
+  peer.piece(answer.size() - 1000, answer.size(), {.flags = tcp_flag::fin | tcp_flag::ack});
+  peer.await_acknowledgment(answer.size() + 1);
   likely_mistake(
       "The program has to finish, too: its own FIN follows its last byte. Ending the process sends nothing.");
   peer.await_fin();
@@ -1088,8 +1107,8 @@ TEST_F(RawTcp, reset_is_reported) {
   likely_mistake(
       "The server has broken the connection off. The page will not become complete: say so, and exit with "
       "status 1.");
-  step("server: RST with the very next number");
-  peer.send({.flags = tcp_flag::rst | tcp_flag::ack, .sequence = peer.number(3000)});
+  step("server: RST with the very next number, and without ACK: it acknowledges nothing");
+  peer.send({.flags = tcp_flag::rst, .sequence = peer.number(3000), .acknowledgment = 0});
   program.expect_exit(1);
   program.expect_error({server.at(port).to_string(), "reset"});
 }
