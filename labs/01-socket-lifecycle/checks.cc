@@ -24,6 +24,12 @@ std::string lower_case(std::string text) {
   return text;
 }
 
+/// For checks that begin where the half-close has been: without it they come no further than that.
+const std::string end_before_answer =
+    "The server has the line, and waits for the end of what the program sends before it answers; the program "
+    "waits for the answer. After the line shut the sending direction down (shutdown with SHUT_WR, task 01.7): "
+    "a FIN leaves, the server's recv returns 0, and the program can still receive.";
+
 /// The first number behind `word` in a line; -1 when there is none.
 long number_after(const std::string& text, const std::string& word) {
   const std::string line = lower_case(text);
@@ -298,8 +304,7 @@ TEST_F(SocketLifecycle, everything_is_drained_after_the_half_close) {
     TcpListener listener(story(), server, port);
     Program& program = start(server.at(port), {words});
     TcpPeer peer = listener.accept();
-    likely_mistake(
-        "The line and then the end of what the program sends must come before the server answers.");
+    likely_mistake(end_before_answer);
     peer.expect_receive(words + "\n");
     peer.expect_end();
     likely_mistake(
@@ -320,7 +325,7 @@ TEST_F(SocketLifecycle, connection_ends_without_a_reset) {
   TcpListener listener(story(), server, port);
   Program& program = start(server.at(port), {words});
   TcpPeer peer = listener.accept();
-  likely_mistake("The line and then the end of what the program sends must come before the server answers.");
+  likely_mistake(end_before_answer);
   peer.expect_receive(words + "\n");
   peer.expect_end();
   send_and_let_it_be_taken(peer, random.bytes(1000));
@@ -386,7 +391,7 @@ TEST_F(SocketLifecycle, broken_connection_is_an_error) {
   TcpListener listener(story(), server, port);
   Program& program = start(server.at(port), {words});
   TcpPeer peer = listener.accept();
-  likely_mistake("The line and then the end of what the program sends must come before the server answers.");
+  likely_mistake(end_before_answer);
   peer.expect_receive(words + "\n");
   peer.expect_end();
   peer.send(random.bytes(2000));

@@ -56,12 +56,13 @@ void announce(const Descriptor& listener) {
 
 /// Takes the next connection out of the queue, and waits for one while there is none. accept4(2) fills in the
 /// client's address; its `size` goes in as the room there is, and comes out as the room that was used.
-/// Returns a Client without a socket when it did not work this time. No such error ends a server:
+/// Returns a Client with its socket and its address (`peer`), or one without a socket when it did not work
+/// this time: the caller then calls again. No such error ends a server:
 /// - EINTR (a signal came) and ECONNABORTED (this client has gone already): return at once.
 /// - Anything else (no descriptor or memory left: EMFILE, ENFILE, ENOBUFS, ENOMEM) may pass, but trying again
-///   at once would only burn the processor: return after 100 ms.
+///   at once would only burn the processor: return after 100 ms (std::this_thread::sleep_for).
 Client accept_client(const Descriptor& listener) {
-  // TODO(02.3): accept a connection together with its address; sort the errors as told above.
+  // TODO(02.3): accept a connection together with its address; on an error do as told above for its kind.
   todo("02.3", listener);
 }
 
@@ -84,12 +85,13 @@ Descriptor open_stop_signal() {
 }
 
 /// Waits until a client is in the queue, or the server is asked to stop. Returns whether to accept: closing
-/// the listener would reset those who wait, so the server stops only once the queue is empty.
+/// the listener would reset those who wait, so the server stops only once the queue is empty: true as long as
+/// somebody is in it, also when the signal has come. (Without 02.7 always true: then accept is what waits.)
 /// poll(2) passes over a descriptor of -1. Linux keeps even a connection that was reset in the queue until it
 /// is accepted, so accept does not wait after this; elsewhere it might (accept(2), NOTES).
 bool wait_for_client([[maybe_unused]] const Descriptor& listener,
                      [[maybe_unused]] const Descriptor& stop_signal) {
-  // STRETCH(02.7): wait for either with poll; false if only the signal is there. (`true`: accept waits.)
+  // STRETCH(02.7): wait with poll until either can be read, and return whether the listener can.
   return true;
 }
 

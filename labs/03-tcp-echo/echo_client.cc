@@ -128,7 +128,7 @@ void Conversation::send_some() {
 /// descriptor is left out). An event beside the one asked for (POLLERR, POLLHUP) means: make the call, and it
 /// will tell what happened. EINTR: wait again.
 void Conversation::run() {
-  // TODO(03.8): until finished, wait with poll for what can be done next, and do it.
+  // TODO(03.8): until finished, poll, and then call receive_some, send_some or read_input, as poll says.
   todo("03.8");
 }
 

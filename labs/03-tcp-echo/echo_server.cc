@@ -93,7 +93,8 @@ void Connection::send_back() {
 
 /// A client that sends but does not read must not fill our memory: while bytes wait to go back, nothing more
 /// is read, so the kernel's buffers fill, and in the end TCP's window makes the client itself wait (RFC 9293,
-/// section 3.8.6). Asking for room to write while there is nothing to write would wake us all the time.
+/// section 3.8.6). Asking for room to write while there is nothing to write would wake us all the time: the
+/// echo is right then, but the processor never rests.
 std::uint32_t Connection::interest() const {
   // TODO(03.5): return EPOLLIN or EPOLLOUT, whichever lets `serve` go on.
   todo("03.5", waiting_);
@@ -174,8 +175,9 @@ void Server::handle(int ready) {
 /// - EINTR (a signal came) and ECONNABORTED (this client has gone already): go on with the next one.
 /// - Anything else (no descriptor or memory left: EMFILE, ENFILE, ENOBUFS, ENOMEM) may pass, but trying again
 ///   at once would only burn the processor: set accept_later_ and return, and `run` comes back in 100 ms.
+/// - EAGAIN: nobody waits any more. Clear accept_later_ and return, or `run` would come back for ever.
 /// New sockets are to be non-blocking, and TCP_NODELAY keeps a small answer from waiting for the
-/// acknowledgement of the one before (tcp(7)).
+/// acknowledgment of the one before (tcp(7)).
 void Server::accept_clients() {
   // TODO(03.2): accept every waiting client and `add` it; sort the errors as told above.
   todo("03.2", accept_later_);

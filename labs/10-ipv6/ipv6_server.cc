@@ -41,6 +41,9 @@ Descriptor open_listener(const Endpoint& at, Serves serves) {
 
 /// Listens on every interface for both families: at `::`, on a socket that is not for IPv6 only. There are
 /// machines without IPv6; there it is `0.0.0.0`. A std::system_error tells by its code() which error it was.
+/// `::` is the address that netinet/in.h calls in6addr_any, and `0.0.0.0` INADDR_ANY: an Endpoint with either
+/// comes from `resolve("::", port)`, which only reads a number. (With AI_ADDRCONFIG among its hints, which
+/// 10.4 does not ask for, it would refuse `::` by itself on a machine without IPv6, and with another error.)
 Descriptor listen_everywhere(std::uint16_t port) {
   // TODO(10.6): open a listener for both families, or where IPv6 is not supported one for IPv4.
   todo("10.6", port, open_listener);

@@ -77,7 +77,8 @@ std::optional<Packet> CaptureFile::next_record() {
 /// length again, 4 bytes each but the body. A section header (type below) tells the byte order of what
 /// follows, an interface description how the packets of one network interface are stored; enhanced and simple
 /// packets are packets, and each of them counts; blocks of all other types are passed over. A total length is
-/// a multiple of 4 and at least 12.
+/// a multiple of 4 and at least 12. Task 11.14 is this function and the four behind it, one for each kind of
+/// block that matters; write it first, and the program says which of the others it meets.
 std::optional<Packet> CaptureFile::next_block() {
   constexpr std::uint32_t section_header = 0x0a0d0d0a, interface_description = 1, simple_packet = 3,
                           enhanced_packet = 6;

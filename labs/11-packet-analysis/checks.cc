@@ -1,6 +1,6 @@
 // What can be read off a capture. Most captures are of real connections across the check's own cable, fresh
 // in every run; some are made by hand. What is true of them is worked out beside, by other means:
-// captures.hh. The names are those of lab.toml, where the points are.
+// labs/checks/captures.hh. The names are those of lab.toml, where the points are.
 
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 
 #include "common/error.hh"
 #include "grader/checks/check.hh"
-#include "labs/11-packet-analysis/captures.hh"
+#include "labs/checks/captures.hh"
 
 namespace wirelab {
 namespace {

@@ -139,7 +139,7 @@ void Conversation::send_some() {
 /// descriptor is left out). An event beside the one asked for (POLLERR, POLLHUP) means: make the call, and it
 /// will tell what happened. EINTR: wait again.
 void Conversation::run() {
-  // TODO(03.8): until finished, wait with poll for what can be done next, and do it.
+  // TODO(03.8): until finished, poll, and then call receive_some, send_some or read_input, as poll says.
   while (!finished()) {
     const auto wanted = static_cast<short>(wants_to_send() ? POLLIN | POLLOUT : POLLIN);
     pollfd watched[] = {{socket_.get(), wanted, 0}, {wants_input() ? STDIN_FILENO : -1, POLLIN, 0}};

@@ -159,6 +159,10 @@ Segment Connection::await_segment() {
 /// a RST itself. With the SYN-ACK come the server's first sequence number, its window and its MSS, which is
 /// 536 when it does not say. A refusal is an RST; its error reads `connect 10.12.0.2:1060: Connection
 /// refused`.
+/// - With the SYN: next_ goes one further, and start_timer.
+/// - With the SYN-ACK: established_; unacknowledged_, expected_; window_, window_sequence_ and
+///   window_acknowledgment_ (of this segment); largest_segment_; time_out_ is first_time_out again, and
+///   start_timer. Then `acknowledge`.
 void Connection::open() {
   heard_ = Clock::now();
   // TODO(12.6): send a SYN, wait for the SYN-ACK, note what it says, and acknowledge it.
@@ -267,8 +271,10 @@ std::string Connection::receive() {
 
 /// Takes note of what the segment acknowledges: that need not be kept any longer, and the timer begins anew,
 /// with the first time-out. An acknowledgment of bytes that were never sent is not from this connection, and
-/// neither is one that is older than a whole window: then false (RFC 9293, section 3.10.7.4; RFC 5961,
-/// section 5).
+/// neither is one that is older than a whole window (largest_window): then false (RFC 9293, section 3.10.7.4;
+/// RFC 5961, section 5). With something new: unacknowledged_ moves on, outgoing_ loses as many bytes from its
+/// front, time_out_ is first_time_out again, and start_timer. (Our FIN takes up a number, and no byte of
+/// outgoing_: `erase` passes over what is not there.)
 bool Connection::heed_acknowledgment(const Segment& segment) {
   // TODO(12.7): return false if it cannot be true; take what is acknowledged newly out of `outgoing_`.
   const std::uint32_t newly = segment.acknowledgment - unacknowledged_;
@@ -287,7 +293,8 @@ bool Connection::heed_acknowledgment(const Segment& segment) {
 ///   section 3). The error reads `receive from 10.12.0.2:1060: Connection reset by peer`.
 /// - a SYN is answered with an acknowledgment: our last one of the handshake was lost, or it is forged.
 /// - one without an acknowledgment is nothing; one that acknowledges what cannot be is answered with ours.
-/// - of every other note_window and take have their part.
+/// - of every other note_window and take have their part, in this order.
+/// It sets nothing by itself: heed_acknowledgment, note_window and take do.
 void Connection::handle(const Segment& segment) {
   // TODO(12.7): do what the segment asks for.
   if ((segment.flags & flag::rst) != 0) {
@@ -317,6 +324,10 @@ std::size_t Connection::within_window(const Segment& segment) const {
 /// behind the last byte, takes up one sequence number, and may come early like any byte. A segment that holds
 /// anything, or is not where we are, is answered with an acknowledgment at once, also when it brings nothing
 /// new: our last acknowledgment may have been lost (RFC 9293, section 3.10.7.4; RFC 5681, section 4.2).
+/// - A piece goes into early_, by its place; with a FIN, length_ is the place behind its data.
+/// - What is in order now goes from early_ to received_, and taken_ counts it.
+/// - ended_ when length_ is reached; expected_ moves on by what was taken, and by one for the FIN.
+/// - Last, when `answer` says so, `acknowledge`: it sends expected_.
 void Connection::take(Segment segment) {
   const bool answer =
       !segment.data.empty() || (segment.flags & flag::fin) != 0 || segment.sequence != expected_;
@@ -349,7 +360,9 @@ void Connection::take(Segment segment) {
 
 /// RFC 9293, section 3.6. After our FIN the server may go on sending: that is acknowledged, though nobody
 /// fetches it. We are done when our FIN is acknowledged and the server's has come, in whichever order; who
-/// sent the first one then has to wait a while.
+/// sent the first one then has to wait a while. Set finishing_ and `transmit`: that sends the FIN behind the
+/// last byte, moves next_ on and sets finished_. Then `handle` what comes and `transmit` again, until
+/// finished_, ended_, and next_ == unacknowledged_; received_ is cleared each time.
 void Connection::close() {
   const bool first = !ended_;
   // TODO(12.9): send the FIN, and handle segments until both sides have closed.
