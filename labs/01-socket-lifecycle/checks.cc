@@ -328,13 +328,13 @@ TEST_F(SocketLifecycle, connection_ends_without_a_reset) {
   likely_mistake(end_before_answer);
   peer.expect_receive(words + "\n");
   peer.expect_end();
-  send_and_let_it_be_taken(peer, random.bytes(1000));
-  peer.send(random.bytes(30000));
-  peer.close();
   likely_mistake(
       "The connection was broken off (RST), and what was still on its way is lost. That happens when a socket "
       "is closed while bytes wait in it, when data comes for a direction that has been shut down, or with "
       "SO_LINGER 0. Shut down the sending direction alone, receive to the end, and then close.");
+  send_and_let_it_be_taken(peer, random.bytes(1000));
+  peer.send(random.bytes(30000));
+  peer.close();
   program.expect_exit(0);
   step("wait until each side has acknowledged the other's FIN, and look for an RST");
   for (const auto deadline = Clock::now() + patience; !is_over() && Clock::now() < deadline;) {
@@ -402,12 +402,12 @@ TEST_F(SocketLifecycle, broken_connection_is_an_error) {
   program.expect_exit(1);
   program.expect_error({"reset"});
 
-  likely_mistake(
-      "The connection was broken off before the line was sent: send returns -1, and the line never leaves. "
-      "Report that with the reason, and exit with status 1; do not say that it was sent.");
   Program& second = start(server.at(port), {words},
                           {.watched = {Call::send}, .faults = {fail_with(Call::send, ECONNRESET)}});
   const TcpPeer gone = listener.accept();
+  likely_mistake(
+      "The connection was broken off before the line was sent: send returns -1, and the line never leaves. "
+      "Report that with the reason, and exit with status 1; do not say that it was sent.");
   step("wait until send has failed");
   (void)story().wait(Clock::now() + patience, [&](Clock::time_point) {
     std::this_thread::sleep_for(1ms);
