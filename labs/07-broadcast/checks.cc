@@ -177,6 +177,28 @@ TEST_F(Broadcast, prefix_gives_the_broadcast_address) {
            fmt::format("of {} the broadcast address {}", network, expected),
            "the datagram goes to " + frames.front().frame.headers().destination.host());
   }
+  const std::string far_away =
+      fmt::format("10.{}.{}.{}", random.number(121, 250), random.number(0, 254), random.number(1, 126));
+  struct Extreme {
+    std::string network, expected, mistake;
+  };
+  const std::array<Extreme, 2> extremes = {
+      {{far_away + "/32", far_away,
+        "A prefix of 32 bits leaves no bit for hosts: none is to be set, and the datagram goes to the address itself. "
+        "Is that what your shift does? In C++ a shift of a 32-bit number by 32 is undefined; on most machines it shifts "
+        "by 0."},
+       {far_away + "/0", "255.255.255.255",
+        "A prefix of 0 bits leaves all 32 to the hosts: all are one, and that is 255.255.255.255. In C++ a shift of a "
+        "32-bit number by 32 is undefined."}}};
+  for (const Extreme& one_case : extremes) {
+    const std::string words = random.words(3);
+    Program& program = start_client(client, one_case.network, words);
+    likely_mistake(one_case.mistake);
+    program.expect_exit(0);
+    const std::string to = the_frame(hub, words).destination.host();
+    expect(to == one_case.expected, fmt::format("of {} the address {}", one_case.network, one_case.expected),
+           "the datagram goes to " + to);
+  }
   for (const std::string& wrong :
        {near + ".0/33", near + ".0/", near + ".0/x", std::string("10.7/16"), random.words(1)}) {
     Program& program = run(client, {"client", wrong, "-p", std::to_string(port), message});
@@ -185,7 +207,7 @@ TEST_F(Broadcast, prefix_gives_the_broadcast_address) {
         "and nothing is sent.");
     program.expect_exit(2);
   }
-  expect_frames(hub, udp.from(client), 0, "datagram");
+  expect_frames(hub, udp.from(client), extremes.size(), "datagram with good usage");
 }
 
 TEST_F(Broadcast, one_frame_reaches_all) {
