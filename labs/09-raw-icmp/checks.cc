@@ -951,6 +951,34 @@ TEST_F(RawIcmp, what_is_no_answer_does_not_prolong_the_wait) {
   expect_answered(program, Report::of(program), {}, 2);
 }
 
+TEST_F(RawIcmp, answer_in_time_counts_however_late_one_looks) {
+  constexpr auto limit = 800ms;
+  silence(server);
+  Program& program = ask({"-c", "2", "-i", "0", "-W", "0.8"});
+  const auto first = await_request(1);
+  const Headers is = first.frame.headers();
+  program.pause();
+  step("in time there come another program's answers, and behind them its own; all lie in its socket");
+  for (int i = 0; i < 3; ++i) {
+    answer_with(
+        first,
+        echo(echo_reply, static_cast<std::uint16_t>(is.identifier ^ 0x0101), is.sequence_number, is.payload),
+        limit);
+  }
+  answer_with(first, answer_to(is), limit);
+  step("the time limit passes while the program stands");
+  std::this_thread::sleep_until(first.time + limit + 50ms);
+  program.resume();
+  likely_mistake(
+      "The answer came in time and lay in the socket; the program had no processor meanwhile, as may happen on any busy "
+      "machine, and when it looked again, the time was over. So look once more before you give up, without waiting: "
+      "not at one packet only, for the first may be another program's, but until nothing is there.");
+  const auto second = await_request(2);
+  answer_with(second, answer_to(second.frame.headers()), limit);
+  await_end(program);
+  expect_answered(program, Report::of(program), {1, 2}, 2, limit / 3);
+}
+
 // ---- bad news
 // -------------------------------------------------------------------------------------------------------
 
