@@ -10,9 +10,11 @@
 #include <bitset>
 #include <cctype>
 #include <cmath>
+#include <complex>
 #include <functional>
 #include <map>
 #include <memory>
+#include <numbers>
 #include <random>
 #include <set>
 #include <thread>
@@ -506,6 +508,18 @@ TEST_F(SpoofedReply, careful_client_takes_the_true_answer) {
     likely_mistake("With --count 2 the client asks twice, and ends with status 0 when both are answered.");
     program.expect_exit(0);
   }
+  {
+    UdpPeer peer(story(), server, port);
+    Program& program = start_client("careful-client");
+    const Request asked = await_request(peer);
+    const std::string answer = truth + std::string(random.number(5000, 20000), '.') + random.words(1);
+    likely_mistake(
+        "A datagram may hold up to 65,507 bytes, and the answer is all that follows the token and the space. What does "
+        "not fit the buffer that recv is given is lost.");
+    peer.send(asked.token + " " + answer, asked.from);
+    program.expect_line({answer.substr(answer.size() - 200)});
+    program.expect_exit(0);
+  }
   step("and now with the program's own server");
   start_server();
   Program& program = start_client("careful-client");
@@ -622,6 +636,27 @@ TEST_F(SpoofedReply, replayed_answer_is_passed_over) {
   }
   expect_truth(program);
   expect_no_lie(program, lie);
+}
+
+TEST_F(SpoofedReply, each_question_has_its_own_wait) {
+  constexpr auto wait = 1200ms, think = 800ms;
+  UdpPeer peer(story(), server, port);
+  Program& program = start_client("careful-client", {"--wait", "1.2", "--count", "3"});
+  for (int i = 1; i <= 3; ++i) {
+    likely_mistake(
+        "Each question has its own wait, which begins when that question is sent. A moment that was fixed once for the "
+        "whole run leaves nothing for the later ones.");
+    const Request asked = await_request(peer);
+    const auto sent = wire.frames(request).back().time;
+    step(fmt::format("the server takes {} ms to answer", think.count()));
+    std::this_thread::sleep_until(sent + think);
+    const std::string answer = truth + fmt::format(" {}", i);
+    peer.send(asked.token + " " + answer, asked.from);
+    if (Clock::now() > sent + (think + wait) / 2)
+      story().cannot_judge("the machine was too busy to answer in time", true);
+    program.expect_line({answer});
+  }
+  program.expect_exit(0);
 }
 
 TEST_F(SpoofedReply, junk_neither_prolongs_nor_ends_the_wait) {
@@ -866,6 +901,80 @@ std::size_t foretold_of_rand(const std::vector<std::uint64_t>& numbers, unsigned
   return count;
 }
 
+/// The small generators of <random>, std::default_random_engine among them, multiply by `factor` modulo
+/// 2^31-1: each number is `factor` times the one before. So there are small whole numbers by which so many
+/// numbers in a row can be multiplied that the products add up to 0, always. Here they are looked for, all
+/// between -2 and 2, by trying the sums of the first and of the last seven numbers, and comparing.
+class SmallSum {
+ public:
+  explicit SmallSum(std::uint64_t factor) {
+    const auto sums = [&](std::uint64_t power) {
+      std::vector<std::pair<std::uint64_t, std::size_t>> result = {{0, 0}};
+      for (std::size_t i = 0, place = 1; i < half; ++i, place *= choices, power = power * factor % modulus) {
+        const std::size_t before = result.size();
+        for (std::size_t choice = 1; choice < choices; ++choice) {  // 1, 2, -1, -2
+          const std::uint64_t times = choice <= 2 ? choice : modulus + 2 - choice;
+          for (std::size_t k = 0; k < before; ++k) {
+            const auto [sum, which] = result[k];
+            result.emplace_back((sum + times * power) % modulus, which + choice * place);
+          }
+        }
+      }
+      return result;
+    };
+    std::uint64_t middle = 1;
+    for (std::size_t i = 0; i < half; ++i) middle = middle * factor % modulus;
+    auto first = sums(1);
+    std::ranges::sort(first);
+    for (const auto& [sum, which] : sums(middle)) {
+      const auto found =
+          std::ranges::lower_bound(first, std::pair((modulus - sum) % modulus, std::size_t{0}));
+      if (found == first.end() || (found->first + sum) % modulus != 0 || found->second + which == 0) continue;
+      for (const std::size_t code : {found->second, which}) {
+        std::size_t rest = code;
+        for (std::size_t i = 0; i < half; ++i, rest /= choices) {
+          const auto choice = static_cast<int>(rest % choices);
+          weights_.push_back(choice <= 2 ? choice : 2 - choice);
+        }
+      }
+      return;
+    }
+  }
+
+  /// How strongly the sums of these numbers, of which each is a `range`-th part of the modulus wide, are
+  /// drawn to whole multiples of the modulus: 1 if they all are, near 0 if it is chance.
+  [[nodiscard]] double pull(const std::vector<std::uint64_t>& parts, double range) const {
+    if (weights_.empty() || parts.size() < weights_.size()) return 0;
+    const std::size_t count = parts.size() - weights_.size() + 1;
+    std::complex<double> total = 0;
+    for (std::size_t at = 0; at < count; ++at) {
+      double sum = 0;
+      for (std::size_t i = 0; i < weights_.size(); ++i)
+        sum += weights_[i] * static_cast<double>(parts[at + i]);
+      total += std::polar(1.0, 2 * std::numbers::pi * sum / range);
+    }
+    return std::abs(total) / static_cast<double>(count);
+  }
+
+ private:
+  static constexpr std::uint64_t modulus = 0x7fffffff;
+  static constexpr std::size_t half = 7, choices = 5;
+  std::vector<int> weights_;  // of numbers one after the other
+};
+
+/// The generator of this kind whose numbers' upper ends these parts are; or lower ends, which come to the
+/// same: times 2^27, and modulo 2^31-1, the lowest four bits are the highest. Of 20,000 parts that are truly
+/// random 1,400 windows have nothing in common, so a pull of 1/4 comes by chance less than once in 10^30
+/// runs.
+std::string small_generator(const std::vector<std::uint64_t>& parts, unsigned digits) {
+  static const SmallSum minstd_rand0(std::minstd_rand0::multiplier),
+      minstd_rand(std::minstd_rand::multiplier);
+  const double range = std::pow(16, digits);
+  if (minstd_rand0.pull(parts, range) > 0.25) return "std::default_random_engine (std::minstd_rand0)";
+  if (minstd_rand.pull(parts, range) > 0.25) return "std::minstd_rand";
+  return "";
+}
+
 /// The numbers with their bytes, or their digits, in reverse order.
 std::vector<std::uint64_t> reversed(const std::vector<std::uint64_t>& numbers, unsigned digits,
                                     unsigned unit) {
@@ -929,6 +1038,10 @@ std::string foretelling(const Tokens& tokens) {
       return report(n, of, "std::mt19937");
     if (const auto [n, of] = foretold_of_parts<std::mt19937_64>(parts, digits); n == of && of >= enough)
       return report(n, of, "std::mt19937_64");
+  }
+  for (const unsigned digits : {1u, 2u}) {
+    if (const std::string name = small_generator(tokens.numbers(digits), digits); !name.empty())
+      return "this check found that the parts of the tokens are numbers of " + name;
   }
   for (const unsigned digits : {1u, 2u, 4u}) {
     const auto parts = tokens.numbers(digits);

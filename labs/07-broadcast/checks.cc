@@ -199,8 +199,8 @@ TEST_F(Broadcast, prefix_gives_the_broadcast_address) {
     expect(to == one_case.expected, fmt::format("of {} the address {}", one_case.network, one_case.expected),
            "the datagram goes to " + to);
   }
-  for (const std::string& wrong :
-       {near + ".0/33", near + ".0/", near + ".0/x", std::string("10.7/16"), random.words(1)}) {
+  for (const std::string& wrong : {near + ".0/33", near + ".0/", near + ".0/x", near + ".0/24x",
+                                   near + ".0/-1", std::string("10.7/16"), random.words(1)}) {
     Program& program = run(client, {"client", wrong, "-p", std::to_string(port), message});
     likely_mistake(
         "What is no IPv4 address, with or without a prefix of 0 to 32 bits, is wrong usage: exit status 2, "
@@ -258,6 +258,7 @@ TEST_F(Broadcast, other_ports_and_other_networks_hear_nothing) {
   Program& here = start_server(one);
   Program& elsewhere = start_server(two, other_port, "");
   Program& beyond_router = start_server(far);
+  Program& bound_to_one = start_server(three, with_last(near, 13));
   for (const std::string& network : {with_last(near, 255), std::string("255.255.255.255")}) {
     const std::string words = random.words(4);
     send(network, words);
@@ -266,6 +267,12 @@ TEST_F(Broadcast, other_ports_and_other_networks_hear_nothing) {
     likely_mistake(
         "The datagram goes to the port that was asked for, and a server hears its own port alone.");
     expect(heard(elsewhere, words) == 0, "the server on another port hears nothing", "it prints the message");
+    flush(bound_to_one, three.at(port));
+    likely_mistake(
+        "HOST is the address that the server is bound to. To a socket bound to one address the kernel hands only what was "
+        "sent to that address, and a broadcast was sent to another one.");
+    expect(heard(bound_to_one, words) == 0,
+           "the server bound to " + with_last(near, 13) + " alone hears nothing", "it prints the message");
     flush(beyond_router, far.at(port));
     likely_mistake(
         "A broadcast ends at the router, and nobody need send it on: beyond lies another network.");

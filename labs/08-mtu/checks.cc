@@ -495,15 +495,32 @@ TEST_F(Mtu, answer_and_refusal_both_prove_arrival) {
       "Some program uses the port and answers the probe with a datagram of its own, of any length. That "
       "proves just as well that the probe arrived, and it ends the search at once.");
   UdpPeer peer(story(), path.server, port);
-  Program& program = start(path.client, path.server.at(0));
-  const auto probe = peer.expect_datagram();
-  peer.send(random.bytes(random.number(0, 40)), probe.from);
-  const auto asked = path.cables.front()->frames(udp.from_port(probe.from.port())).front().time;
-  const auto answered = await_frames(*path.cables.back(), udp.from(path.server), 1, "answer").front().time;
-  if (answered > asked + 2 * silence) {
-    story().cannot_judge("the machine was too busy to answer the probe in time", true);
+  for (const std::string& text : {random.bytes(random.number(1, 40)), std::string()}) {
+    const std::size_t answers = path.cables.back()->count(udp.from(path.server));
+    Program& program = start(path.client, path.server.at(0));
+    const auto probe = peer.expect_datagram();
+    peer.send(text, probe.from);
+    const auto asked = path.cables.front()->frames(udp.from_port(probe.from.port())).front().time;
+    const auto answered =
+        await_frames(*path.cables.back(), udp.from(path.server), answers + 1, "answer").back().time;
+    if (answered > asked + 2 * silence) {
+      story().cannot_judge("the machine was too busy to answer the probe in time", true);
+    }
+    expect_path_mtu(program, mtus.back());
+    likely_mistake(
+        "The answer was a datagram without any data. It proves the arrival as well as any other: recv returns 0 then, "
+        "which for UDP is no end of anything.");
   }
+  step("now all is lost, but the kernel will tell the program of a refusal when it sends again");
+  const auto lost = path.cables.front()->impair(drop(probes_of(path.client)));
+  likely_mistake(
+      "News of a probe may come after its 0.3 s. The kernel tells it with the next call, and that is send: it fails with "
+      "ECONNREFUSED, nothing is sent, and the probe before has arrived.");
+  Program& program =
+      start(path.client, path.server.at(0), {},
+            {.watched = {Call::send}, .faults = {fail_with(Call::send, ECONNREFUSED).after(1)}});
   expect_path_mtu(program, mtus.back());
+  program.expect_struck(Call::send, 1);
 }
 
 TEST_F(Mtu, message_too_long_is_no_failure) {

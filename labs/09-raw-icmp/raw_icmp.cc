@@ -204,18 +204,14 @@ class Ping {
 /// Prints one line about a reply, and sets waiting_ to false if the reply settles the request at hand. The
 /// first of these cases that fits decides:
 ///   1. An error, from whatever address: about(reply) and reason(answer), `10.9.0.254: seq=3 time exceeded`.
-///   It settles
-///      the request at hand if it names that one. Those about earlier requests get their line, too.
+///      It settles the request at hand if it names that one; one about an earlier request gets its line, too.
 ///   2. An echo from another address than host_: no line.
-///   3. An echo whose data is not data_, in length or bytes: a line that says `changed`. It settles nothing;
-///   the right
-///      one may still come.
+///   3. An echo whose data is not data_, in length or bytes: a line that says `changed`. It settles nothing.
 ///   4. An echo of the request at hand, which is still waited for: `10.9.0.2: seq=3 time=0.123 ms`, the time
-///   from sent_
-///      to the reply's own. It settles the request. This one alone is counted as an answer, and noted in
-///      answered_.
+///      from sent_ to the reply's own. It settles the request, and is the only kind that is counted as an
+///      answer and noted in answered_.
 ///   5. An echo of a request that is in answered_: a line that says `duplicate`.
-///   6. Any other echo: its request was given up, or was never made; a line that says `late`.
+///   6. Any other echo: its request was given up, or never made. A line that says `late`.
 void Ping::take(const Reply& reply) {
   const Answer& answer = reply.answer;
   const bool settles = waiting_ && answer.sequence == current_;
