@@ -7,12 +7,18 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cctype>
 #include <cmath>
+#include <complex>
 #include <functional>
 #include <map>
+#include <memory>
+#include <numbers>
+#include <random>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "common/error.hh"
 #include "common/hmac.hh"
@@ -160,6 +166,22 @@ class SpoofedReply : public Check {
       sum += (part[0] << 8) + part[1] + (part[2] << 8) + part[3];
     }
     return sum;
+  }
+
+  /// A message of this many bytes with which the sum that this packet's checksum needs, folded once, still
+  /// has a carry. The words are added up as they are on the wire, or with the low byte first.
+  std::string message_that_carries_twice(const Wire& made, std::size_t size, bool low_byte_first) {
+    std::string covered = made.packet.substr(12, 8) + std::string("\0\x11", 2);  // the pseudo header
+    covered += made.packet.substr(made.header_length() + 4, 2);
+    covered += made.packet.substr(made.header_length(), 6);
+    covered += std::string(2, '\0');  // the checksum itself
+    for (;;) {
+      const std::string message = awkward(size);
+      std::string words = covered + message;
+      for (std::size_t i = 0; low_byte_first && i + 1 < words.size(); i += 2)
+        std::swap(words[i], words[i + 1]);
+      if (folded_once(sum_of_words(words)) > 0xffff) return message;
+    }
   }
 
   /// A port whose two bytes differ, so that swapped ones show.
@@ -418,11 +440,16 @@ TEST_F(SpoofedReply, forged_packet_has_right_checksums) {
   expect_right_checksums("", all_of_it);
   expect_right_checksums(awkward(40), all_of_it);
   expect_right_checksums(awkward(41), last_byte);
-  std::string message = awkward(1200);
-  while (folded_once(sum_to_check(victim, message)) <= 0xffff) message = awkward(1200);
-  expect_right_checksums(message,
-                         "What is carried out of the 16 bits is added in again at the bottom, and that can "
-                         "carry once more: fold until nothing is left above.");
+  // Which sums carry twice depends on the header, and that is the program's own, right or wrong; and on
+  // whether the words are added up as they lie in memory. So the header is taken from a packet that it has
+  // made, and a message found for each of the two ways.
+  const std::size_t many = largest_message;
+  const Wire made = forge(victim, awkward(many));
+  for (const bool low_byte_first : {false, true}) {
+    expect_right_checksums(message_that_carries_twice(made, many, low_byte_first),
+                           "What is carried out of the 16 bits is added in again at the bottom, and that can "
+                           "carry once more: fold until nothing is left above.");
+  }
 }
 
 TEST_F(SpoofedReply, checksum_of_zero_is_sent_as_all_ones) {
@@ -479,6 +506,18 @@ TEST_F(SpoofedReply, careful_client_takes_the_true_answer) {
              fmt::format("the line has {} bytes, and control characters or zeros among them", line.size()));
     }
     likely_mistake("With --count 2 the client asks twice, and ends with status 0 when both are answered.");
+    program.expect_exit(0);
+  }
+  {
+    UdpPeer peer(story(), server, port);
+    Program& program = start_client("careful-client");
+    const Request asked = await_request(peer);
+    const std::string answer = truth + std::string(random.number(5000, 20000), '.') + random.words(1);
+    likely_mistake(
+        "A datagram may hold up to 65,507 bytes, and the answer is all that follows the token and the space. What does "
+        "not fit the buffer that recv is given is lost.");
+    peer.send(asked.token + " " + answer, asked.from);
+    program.expect_line({answer.substr(answer.size() - 200)});
     program.expect_exit(0);
   }
   step("and now with the program's own server");
@@ -597,6 +636,27 @@ TEST_F(SpoofedReply, replayed_answer_is_passed_over) {
   }
   expect_truth(program);
   expect_no_lie(program, lie);
+}
+
+TEST_F(SpoofedReply, each_question_has_its_own_wait) {
+  constexpr auto wait = 1200ms, think = 800ms;
+  UdpPeer peer(story(), server, port);
+  Program& program = start_client("careful-client", {"--wait", "1.2", "--count", "3"});
+  for (int i = 1; i <= 3; ++i) {
+    likely_mistake(
+        "Each question has its own wait, which begins when that question is sent. A moment that was fixed once for the "
+        "whole run leaves nothing for the later ones.");
+    const Request asked = await_request(peer);
+    const auto sent = wire.frames(request).back().time;
+    step(fmt::format("the server takes {} ms to answer", think.count()));
+    std::this_thread::sleep_until(sent + think);
+    const std::string answer = truth + fmt::format(" {}", i);
+    peer.send(asked.token + " " + answer, asked.from);
+    if (Clock::now() > sent + (think + wait) / 2)
+      story().cannot_judge("the machine was too busy to answer in time", true);
+    program.expect_line({answer});
+  }
+  program.expect_exit(0);
 }
 
 TEST_F(SpoofedReply, junk_neither_prolongs_nor_ends_the_wait) {
@@ -723,7 +783,7 @@ std::string pattern_in_bits(const Tokens& tokens) {
 }
 
 /// The same step from one token to the next more than once: counters of any stride. By chance less than once
-/// in 10^13.
+/// in 10^12.
 std::string pattern_in_steps(const Tokens& tokens) {
   const std::vector<std::uint64_t> heads = tokens.heads();
   std::set<std::uint64_t> sums, differences;
@@ -777,6 +837,58 @@ class Twister {
   }
 };
 
+/// A Mersenne twister (or any other generator that shifts and xors) is linear: each bit of its numbers,
+/// followed from one number to the next, is the xor of certain earlier ones, and always of the same, wherever
+/// in the number the bit is taken from, and whatever the seed was. Which ones, is found from the generator
+/// itself, by the algorithm of Berlekamp and Massey.
+class LinearRule {
+ public:
+  template <typename Engine>
+  static LinearRule of() {
+    Engine engine;
+    return LinearRule([&] { return (engine() & 1) != 0; });
+  }
+
+  [[nodiscard]] std::size_t length() const { return distances_.back(); }
+
+  /// How many of these bits follow from those before them.
+  [[nodiscard]] std::size_t foretold(const std::vector<char>& bits) const {
+    std::size_t count = 0;
+    for (std::size_t at = length(); at < bits.size(); ++at) {
+      int sum = bits[at];
+      for (const std::size_t distance : distances_) sum ^= bits[at - distance];
+      count += sum == 0 ? 1 : 0;
+    }
+    return count;
+  }
+
+ private:
+  static constexpr std::size_t longest = 19937;
+
+  explicit LinearRule(const std::function<bool()>& next_bit) {
+    using Row = std::bitset<longest + 1>;
+    auto rule = std::make_unique<Row>(1), before = std::make_unique<Row>(1), seen = std::make_unique<Row>(),
+         kept = std::make_unique<Row>();
+    std::size_t needed = 0;
+    for (std::size_t n = 0; n < 2 * longest; ++n) {
+      *seen <<= 1;
+      seen->set(0, next_bit());
+      *before <<= 1;
+      if ((*rule & *seen).count() % 2 == 0) continue;
+      *kept = *rule;
+      *rule ^= *before;
+      if (2 * needed > n) continue;
+      needed = n + 1 - needed;
+      std::swap(before, kept);
+    }
+    for (std::size_t i = 1; i < rule->size(); ++i) {
+      if (rule->test(i)) distances_.push_back(i);
+    }
+  }
+
+  std::vector<std::size_t> distances_;
+};
+
 /// glibc's rand() adds up its results of 3 and of 31 calls ago, and keeps one bit back: so the lowest bits of
 /// one follow, up to that carry, from those of the two. Of truly random numbers of `bits` bits 2 in 2^bits
 /// would.
@@ -789,39 +901,165 @@ std::size_t foretold_of_rand(const std::vector<std::uint64_t>& numbers, unsigned
   return count;
 }
 
+/// The small generators of <random>, std::default_random_engine among them, multiply by `factor` modulo
+/// 2^31-1: each number is `factor` times the one before. So there are small whole numbers by which so many
+/// numbers in a row can be multiplied that the products add up to 0, always. Here they are looked for, all
+/// between -2 and 2, by trying the sums of the first and of the last seven numbers, and comparing.
+class SmallSum {
+ public:
+  explicit SmallSum(std::uint64_t factor) {
+    const auto sums = [&](std::uint64_t power) {
+      std::vector<std::pair<std::uint64_t, std::size_t>> result = {{0, 0}};
+      for (std::size_t i = 0, place = 1; i < half; ++i, place *= choices, power = power * factor % modulus) {
+        const std::size_t before = result.size();
+        for (std::size_t choice = 1; choice < choices; ++choice) {  // 1, 2, -1, -2
+          const std::uint64_t times = choice <= 2 ? choice : modulus + 2 - choice;
+          for (std::size_t k = 0; k < before; ++k) {
+            const auto [sum, which] = result[k];
+            result.emplace_back((sum + times * power) % modulus, which + choice * place);
+          }
+        }
+      }
+      return result;
+    };
+    std::uint64_t middle = 1;
+    for (std::size_t i = 0; i < half; ++i) middle = middle * factor % modulus;
+    auto first = sums(1);
+    std::ranges::sort(first);
+    for (const auto& [sum, which] : sums(middle)) {
+      const auto found =
+          std::ranges::lower_bound(first, std::pair((modulus - sum) % modulus, std::size_t{0}));
+      if (found == first.end() || (found->first + sum) % modulus != 0 || found->second + which == 0) continue;
+      for (const std::size_t code : {found->second, which}) {
+        std::size_t rest = code;
+        for (std::size_t i = 0; i < half; ++i, rest /= choices) {
+          const auto choice = static_cast<int>(rest % choices);
+          weights_.push_back(choice <= 2 ? choice : 2 - choice);
+        }
+      }
+      return;
+    }
+  }
+
+  /// How strongly the sums of these numbers, of which each is a `range`-th part of the modulus wide, are
+  /// drawn to whole multiples of the modulus: 1 if they all are, near 0 if it is chance.
+  [[nodiscard]] double pull(const std::vector<std::uint64_t>& parts, double range) const {
+    if (weights_.empty() || parts.size() < weights_.size()) return 0;
+    const std::size_t count = parts.size() - weights_.size() + 1;
+    std::complex<double> total = 0;
+    for (std::size_t at = 0; at < count; ++at) {
+      double sum = 0;
+      for (std::size_t i = 0; i < weights_.size(); ++i)
+        sum += weights_[i] * static_cast<double>(parts[at + i]);
+      total += std::polar(1.0, 2 * std::numbers::pi * sum / range);
+    }
+    return std::abs(total) / static_cast<double>(count);
+  }
+
+ private:
+  static constexpr std::uint64_t modulus = 0x7fffffff;
+  static constexpr std::size_t half = 7, choices = 5;
+  std::vector<int> weights_;  // of numbers one after the other
+};
+
+/// The generator of this kind whose numbers' upper ends these parts are; or lower ends, which come to the
+/// same: times 2^27, and modulo 2^31-1, the lowest four bits are the highest. Of 20,000 parts that are truly
+/// random 1,400 windows have nothing in common, so a pull of 1/4 comes by chance less than once in 10^30
+/// runs.
+std::string small_generator(const std::vector<std::uint64_t>& parts, unsigned digits) {
+  static const SmallSum minstd_rand0(std::minstd_rand0::multiplier),
+      minstd_rand(std::minstd_rand::multiplier);
+  const double range = std::pow(16, digits);
+  if (minstd_rand0.pull(parts, range) > 0.25) return "std::default_random_engine (std::minstd_rand0)";
+  if (minstd_rand.pull(parts, range) > 0.25) return "std::minstd_rand";
+  return "";
+}
+
+/// The numbers with their bytes, or their digits, in reverse order.
+std::vector<std::uint64_t> reversed(const std::vector<std::uint64_t>& numbers, unsigned digits,
+                                    unsigned unit) {
+  std::vector<std::uint64_t> result;
+  for (std::uint64_t number : numbers) {
+    std::uint64_t turned = 0;
+    for (unsigned i = 0; i < digits; i += unit, number >>= 4 * unit)
+      turned = turned << 4 * unit | (number & ((std::uint64_t{1} << 4 * unit) - 1));
+    result.push_back(turned);
+  }
+  return result;
+}
+
+/// How many numbers of this generator's full width can be foretold, in whichever order a program writes the
+/// two halves of a token, the bytes of a number, or its digits.
+template <typename Engine>
+std::size_t foretold_of_whole_numbers(std::vector<std::uint64_t> numbers) {
+  constexpr unsigned digits = Engine::word_size / 4;
+  std::size_t most = 0;
+  for (int order = 0; order < 2; ++order) {
+    for (const auto& one : {numbers, reversed(numbers, digits, 2), reversed(numbers, digits, 1)})
+      most = std::max(most, Twister<Engine>::foretold(one));
+    for (std::size_t i = 0; i + 1 < numbers.size(); i += 2) std::swap(numbers[i], numbers[i + 1]);
+  }
+  return most;
+}
+
+/// How many parts of this many digits can be foretold, of which each is made from a few bits of a number of
+/// its own, whichever these are; and of how many that can be said.
+template <typename Engine>
+std::pair<std::size_t, std::size_t> foretold_of_parts(const std::vector<std::uint64_t>& parts,
+                                                      unsigned digits) {
+  static const LinearRule rule = LinearRule::of<Engine>();
+  if (parts.size() <= rule.length()) return {0, 0};
+  std::size_t most = 0;
+  for (unsigned bit = 0; bit < 4 * digits; ++bit) {
+    std::vector<char> bits;
+    for (const std::uint64_t part : parts) bits.push_back(static_cast<char>(part >> bit & 1));
+    most = std::max(most, rule.foretold(bits));
+  }
+  return {most, parts.size() - rule.length()};
+}
+
 /// Whether the later tokens can be worked out from the earlier ones, and how.
 std::string foretelling(const Tokens& tokens) {
-  const auto quads = tokens.numbers(16);
-  auto words = tokens.numbers(8);
-  const auto bytes = tokens.numbers(2), nibbles = tokens.numbers(1);
   const auto report = [](std::size_t foretold, std::size_t of, std::string_view generator) {
     return fmt::format(
         "this check foretold {} of {} parts of the tokens from those before them: they are numbers of {}",
         foretold, of, generator);
   };
-  if (const auto n = Twister<std::mt19937_64>::foretold(quads); n > 100)
+  const auto quads = tokens.numbers(16), words = tokens.numbers(8);
+  if (const auto n = foretold_of_whole_numbers<std::mt19937_64>(quads); n > 100)
     return report(n, quads.size(), "std::mt19937_64");
-  for (int order = 0; order < 2; ++order) {
-    if (const auto n = Twister<std::mt19937>::foretold(words); n > 100)
-      return report(n, words.size(), "std::mt19937");
-    for (std::size_t i = 0; i + 1 < words.size(); i += 2) std::swap(words[i], words[i + 1]);
+  if (const auto n = foretold_of_whole_numbers<std::mt19937>(words); n > 100)
+    return report(n, words.size(), "std::mt19937");
+  for (const unsigned digits : {1u, 2u}) {
+    // One bit of each part: truly random ones are foretold all 60 times less than once in 10^18 runs.
+    constexpr std::size_t enough = 60;
+    const auto parts = tokens.numbers(digits);
+    if (const auto [n, of] = foretold_of_parts<std::mt19937>(parts, digits); n == of && of >= enough)
+      return report(n, of, "std::mt19937");
+    if (const auto [n, of] = foretold_of_parts<std::mt19937_64>(parts, digits); n == of && of >= enough)
+      return report(n, of, "std::mt19937_64");
   }
-  if (const auto n = foretold_of_rand(nibbles, 4); 2 * n > nibbles.size())
-    return report(n, nibbles.size(), "rand()");
-  if (const auto n = foretold_of_rand(bytes, 8); 2 * n > bytes.size())
-    return report(n, bytes.size(), "rand()");
+  for (const unsigned digits : {1u, 2u}) {
+    if (const std::string name = small_generator(tokens.numbers(digits), digits); !name.empty())
+      return "this check found that the parts of the tokens are numbers of " + name;
+  }
+  for (const unsigned digits : {1u, 2u, 4u}) {
+    const auto parts = tokens.numbers(digits);
+    if (const auto n = foretold_of_rand(parts, 4 * digits); 2 * n > parts.size())
+      return report(n, parts.size(), "rand()");
+  }
   return "";
 }
 
 TEST_F(SpoofedReply, tokens_never_repeat_and_show_no_pattern) {
-  constexpr std::size_t count = 1000;
+  constexpr std::size_t count = 2500;  // as many as it takes to find a Mersenne twister in single bytes
   UdpPeer peer(story(), server, port);
   Program& program = start_client("careful-client", {"--wait", "60", "--count", std::to_string(count)});
   step(fmt::format("the server answers {} questions and keeps their tokens", count));
   std::vector<std::string> seen;
   for (std::size_t i = 0; i < count; ++i) seen.push_back(answer_next(peer).token);
   likely_mistake(
-      "With --count 1000 the client asks a thousand times, and ends with status 0 when all are answered.");
+      "With --count 2500 the client asks so many times, and ends with status 0 when all are answered.");
   program.expect_exit(0);
   const Tokens tokens(seen);
   step(fmt::format("look at {} tokens, of {} digits: \"{}\", \"{}\", \"{}\", ...", count, seen[0].size(),
@@ -832,7 +1070,7 @@ TEST_F(SpoofedReply, tokens_never_repeat_and_show_no_pattern) {
            fmt::format("\"{}\" has {}", token, token.size()));
   }
   likely_mistake(
-      "A token came twice within a thousand questions. With 64 random bits that would happen once in 10^13 "
+      "A token came twice within 2500 questions. With 64 random bits that would happen once in 10^12 "
       "runs; these have far fewer, whatever number of digits they are written with.");
   const std::set<std::string> different(seen.begin(), seen.end());
   expect(different.size() == count, fmt::format("{} different tokens", count),

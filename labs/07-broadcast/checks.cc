@@ -177,15 +177,37 @@ TEST_F(Broadcast, prefix_gives_the_broadcast_address) {
            fmt::format("of {} the broadcast address {}", network, expected),
            "the datagram goes to " + frames.front().frame.headers().destination.host());
   }
-  for (const std::string& wrong :
-       {near + ".0/33", near + ".0/", near + ".0/x", std::string("10.7/16"), random.words(1)}) {
+  const std::string far_away =
+      fmt::format("10.{}.{}.{}", random.number(121, 250), random.number(0, 254), random.number(1, 126));
+  struct Extreme {
+    std::string network, expected, mistake;
+  };
+  const std::array<Extreme, 2> extremes = {
+      {{far_away + "/32", far_away,
+        "A prefix of 32 bits leaves no bit for hosts: none is to be set, and the datagram goes to the address itself. "
+        "Is that what your shift does? In C++ a shift of a 32-bit number by 32 is undefined; on most machines it shifts "
+        "by 0."},
+       {far_away + "/0", "255.255.255.255",
+        "A prefix of 0 bits leaves all 32 to the hosts: all are one, and that is 255.255.255.255. In C++ a shift of a "
+        "32-bit number by 32 is undefined."}}};
+  for (const Extreme& one_case : extremes) {
+    const std::string words = random.words(3);
+    Program& program = start_client(client, one_case.network, words);
+    likely_mistake(one_case.mistake);
+    program.expect_exit(0);
+    const std::string to = the_frame(hub, words).destination.host();
+    expect(to == one_case.expected, fmt::format("of {} the address {}", one_case.network, one_case.expected),
+           "the datagram goes to " + to);
+  }
+  for (const std::string& wrong : {near + ".0/33", near + ".0/", near + ".0/x", near + ".0/24x",
+                                   near + ".0/-1", std::string("10.7/16"), random.words(1)}) {
     Program& program = run(client, {"client", wrong, "-p", std::to_string(port), message});
     likely_mistake(
         "What is no IPv4 address, with or without a prefix of 0 to 32 bits, is wrong usage: exit status 2, "
         "and nothing is sent.");
     program.expect_exit(2);
   }
-  expect_frames(hub, udp.from(client), 0, "datagram");
+  expect_frames(hub, udp.from(client), extremes.size(), "datagram with good usage");
 }
 
 TEST_F(Broadcast, one_frame_reaches_all) {
@@ -236,6 +258,7 @@ TEST_F(Broadcast, other_ports_and_other_networks_hear_nothing) {
   Program& here = start_server(one);
   Program& elsewhere = start_server(two, other_port, "");
   Program& beyond_router = start_server(far);
+  Program& bound_to_one = start_server(three, with_last(near, 13));
   for (const std::string& network : {with_last(near, 255), std::string("255.255.255.255")}) {
     const std::string words = random.words(4);
     send(network, words);
@@ -244,6 +267,12 @@ TEST_F(Broadcast, other_ports_and_other_networks_hear_nothing) {
     likely_mistake(
         "The datagram goes to the port that was asked for, and a server hears its own port alone.");
     expect(heard(elsewhere, words) == 0, "the server on another port hears nothing", "it prints the message");
+    flush(bound_to_one, three.at(port));
+    likely_mistake(
+        "HOST is the address that the server is bound to. To a socket bound to one address the kernel hands only what was "
+        "sent to that address, and a broadcast was sent to another one.");
+    expect(heard(bound_to_one, words) == 0,
+           "the server bound to " + with_last(near, 13) + " alone hears nothing", "it prints the message");
     flush(beyond_router, far.at(port));
     likely_mistake(
         "A broadcast ends at the router, and nobody need send it on: beyond lies another network.");

@@ -89,6 +89,21 @@ Rule claim_next_mtu(Match reports, std::uint16_t mtu, unsigned count = ~0u) {
       };
 }
 
+/// Before each refusal of the port arrives a false report about the same probe, which did arrive: it says
+/// that the next link takes half of that probe. The true news comes a little later.
+Rule false_report_before(Match refusals, std::chrono::nanoseconds later) {
+  return [refusals = std::move(refusals), later](const Frame& frame) -> std::optional<Fate> {
+    if (!refusals(frame)) return std::nullopt;
+    constexpr std::uint16_t fragmentation_needed = 0x0304;
+    const auto at = [&](std::size_t i) { return std::to_integer<unsigned>(frame.bytes()[i]); };
+    constexpr std::size_t quoted_length = icmp_at + 8 + 2;  // total length in the IP header that is quoted
+    const unsigned probe = at(quoted_length) << 8 | at(quoted_length + 1);
+    Bytes claim = with_icmp_field(frame, 0, fragmentation_needed);
+    claim = with_icmp_field(Frame(claim), 6, static_cast<std::uint16_t>(probe / 2));
+    return Fate{{{.changed = claim}, {.delay = later}}, fmt::format("after a false report: {}", probe / 2)};
+  };
+}
+
 /// Loses the first `count` probes of each size.
 Rule drop_first_of_each_size(Match probes, unsigned count) {
   return [probes = std::move(probes), count,
@@ -480,15 +495,32 @@ TEST_F(Mtu, answer_and_refusal_both_prove_arrival) {
       "Some program uses the port and answers the probe with a datagram of its own, of any length. That "
       "proves just as well that the probe arrived, and it ends the search at once.");
   UdpPeer peer(story(), path.server, port);
-  Program& program = start(path.client, path.server.at(0));
-  const auto probe = peer.expect_datagram();
-  peer.send(random.bytes(random.number(0, 40)), probe.from);
-  const auto asked = path.cables.front()->frames(udp.from_port(probe.from.port())).front().time;
-  const auto answered = await_frames(*path.cables.back(), udp.from(path.server), 1, "answer").front().time;
-  if (answered > asked + 2 * silence) {
-    story().cannot_judge("the machine was too busy to answer the probe in time", true);
+  for (const std::string& text : {random.bytes(random.number(1, 40)), std::string()}) {
+    const std::size_t answers = path.cables.back()->count(udp.from(path.server));
+    Program& program = start(path.client, path.server.at(0));
+    const auto probe = peer.expect_datagram();
+    peer.send(text, probe.from);
+    const auto asked = path.cables.front()->frames(udp.from_port(probe.from.port())).front().time;
+    const auto answered =
+        await_frames(*path.cables.back(), udp.from(path.server), answers + 1, "answer").back().time;
+    if (answered > asked + 2 * silence) {
+      story().cannot_judge("the machine was too busy to answer the probe in time", true);
+    }
+    expect_path_mtu(program, mtus.back());
+    likely_mistake(
+        "The answer was a datagram without any data. It proves the arrival as well as any other: recv returns 0 then, "
+        "which for UDP is no end of anything.");
   }
+  step("now all is lost, but the kernel will tell the program of a refusal when it sends again");
+  const auto lost = path.cables.front()->impair(drop(probes_of(path.client)));
+  likely_mistake(
+      "News of a probe may come after its 0.3 s. The kernel tells it with the next call, and that is send: it fails with "
+      "ECONNREFUSED, nothing is sent, and the probe before has arrived.");
+  Program& program =
+      start(path.client, path.server.at(0), {},
+            {.watched = {Call::send}, .faults = {fail_with(Call::send, ECONNREFUSED).after(1)}});
   expect_path_mtu(program, mtus.back());
+  program.expect_struck(Call::send, 1);
 }
 
 TEST_F(Mtu, message_too_long_is_no_failure) {
@@ -503,6 +535,42 @@ TEST_F(Mtu, message_too_long_is_no_failure) {
                            {.watched = {Call::send}, .faults = {fail_with(Call::send, EMSGSIZE)}});
   expect_path_mtu(program, mtus.back());
   program.expect_struck(Call::send, 1);
+}
+
+TEST_F(Mtu, refused_send_is_no_try) {
+  // client ---- server
+  const std::vector<unsigned> mtus = falling_mtus(2);
+  const Chain path = chain({mtus[0]});
+  Segment& wire = *path.cables.front();
+  {
+    const auto lost = wire.impair(drop(probes_of(path.client)));
+    Program& program = start(path.client, path.server.at(0), {},
+                             {.watched = {Call::send}, .faults = {fail_with(Call::send, EMSGSIZE)}});
+    likely_mistake(
+        "The first send failed with EMSGSIZE, so nothing left. That was no probe, and no silence either: it counts "
+        "as none of the three tries. Ask the kernel, and send what it knows at once.");
+    expect_failure(program);
+    program.expect_struck(Call::send, 1);
+    expect_probes(wire, program, {mtus[0], mtus[0], mtus[0]});
+    const auto probes = wire.frames(probes_of(path.client));
+    expect_gaps({probes[0], probes[1], probes[2]}, {silence, silence}, program);
+  }
+  const std::size_t before = wire.count(probes_of(path.client));
+  const auto lost = wire.impair(drop_first(probes_of(path.client), 1));
+  Program& program = start(path.client, path.server.at(0));
+  const auto first = await_frames(wire, probes_of(path.client), before + 1, "probe").back();
+  step(fmt::format("the probe is lost; meanwhile the client's own link is set to {} bytes", mtus[1]));
+  path.client.mtu("eth0", mtus[1]);
+  if (Clock::now() > first.time + silence / 2)
+    story().cannot_judge("the machine was too busy to change the link in time", true);
+  likely_mistake(
+      "While the first probe was waited for, the client's own link became narrower. From then on the kernel sends "
+      "nothing of the old size: send fails with EMSGSIZE, and nothing leaves. That is no try, and there is nothing "
+      "to wait for: ask the kernel for the MTU again, and send a probe of that size at once.");
+  expect_path_mtu(program, mtus[1]);
+  expect_probes(wire, program, {mtus[0], mtus[1]}, before);
+  const auto probes = wire.frames(probes_of(path.client));
+  expect_gaps({probes[before], probes[before + 1]}, {silence}, program);
 }
 
 TEST_F(Mtu, report_that_makes_no_sense_does_no_harm) {
@@ -688,7 +756,7 @@ TEST_F(Mtu, lost_probe_is_not_taken_for_a_large_one) {
 TEST_F(Mtu, search_believes_neither_reports_nor_memory) {
   // client -- r1 -- server: r1's link was narrow once, and now r1 lies about it
   const std::vector<unsigned> mtus = falling_mtus(3);
-  const Chain path = chain({mtus[0] + 100, mtus[0]});
+  const Chain path = chain({mtus[0] + 100, mtus[0] + 100});
   path.routers[0]->mtu("eth1", mtus[2]);
   likely_mistake(
       "Without --search the kernel and the routers are believed, and the narrow second link is found.");
@@ -702,8 +770,19 @@ TEST_F(Mtu, search_believes_neither_reports_nor_memory) {
       "routers' reports, which may be false, are not to be believed either: only what arrives, or does not, "
       "counts.");
   path.cables.front()->rule(claim_next_mtu(too_big, static_cast<std::uint16_t>(mtus[1])));
-  Program& program = start(path.client, path.server.at(0), {"--search"});
-  expect_path_mtu(program, mtus[0], search_limit);
+  expect_path_mtu(start(path.client, path.server.at(0), {"--search"}), mtus[0], search_limit);
+
+  step(
+      "now every probe arrives, and about each of them somebody sends a false report, ahead of the true answer");
+  path.routers[0]->mtu("eth1", mtus[0] + 100);
+  path.client.sysctl("ipv4/route/flush", "1");
+  path.cables.front()->rule(false_report_before(port_unreachable.to(path.client), 20ms));
+  likely_mistake(
+      "About each probe that arrives there first comes an ICMP report that says it was too large, and names a smaller "
+      "MTU. It is false: anybody can send one, and the probe did arrive, as the answer right behind it shows. With "
+      "--search a report is no news of a probe at all. Take it out of the error queue, and go on waiting for what is "
+      "left of the 0.3 s.");
+  expect_path_mtu(start(path.client, path.server.at(0), {"--search"}), mtus[0] + 100, search_limit);
 }
 
 TEST_F(Mtu, ipv6_path_has_its_mtu_too) {

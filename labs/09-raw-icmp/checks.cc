@@ -512,6 +512,34 @@ TEST_F(RawIcmp, next_request_leaves_when_the_interval_has_passed) {
   program.expect_exit(0);
 }
 
+TEST_F(RawIcmp, time_limit_and_interval_are_two_things) {
+  {
+    step("the answers take 600 ms");
+    const auto slow = wire.impair(delay(reply, 600ms));
+    Program& program = ask({"-c", "2", "-i", "0.3", "-W", "30"});
+    likely_mistake(
+        "The answer came after the interval of -i, but well within the time limit of -W. The interval says how soon the "
+        "next request may leave at the earliest; how long an answer is waited for, -W alone says.");
+    program.expect_exit(0);
+    expect_answered(program, Report::of(program), {1, 2}, 2);
+  }
+  step("the answers take 800 ms, and 300 ms are the limit");
+  const std::size_t before = wire.count(request);
+  const auto slow = wire.impair(delay(reply, 800ms));
+  Program& program = ask({"-c", "2", "-i", "1.2", "-W", "0.3"});
+  likely_mistake(
+      "The answer came before the next request was to leave, but after the time limit of -W: its request was given up by "
+      "then, and is lost. That the program has time to listen until the interval is over does not make it good.");
+  await_end(program);
+  const Report report = Report::of(program);
+  const auto asked = wire.frames(request);
+  const bool late = asked.size() > before && machine_delay(asked[before].time, program) > 200ms;
+  if (late && !report.of_kind(Told::Kind::good).empty())
+    story().cannot_judge("the machine was too busy for the program to give up in time", true);
+  expect_answered(program, report, {}, 2);
+  expect_told(report, Told::Kind::lost, {1, 2}, "no answer");
+}
+
 // ---- statistics
 // -----------------------------------------------------------------------------------------------------
 
@@ -643,7 +671,8 @@ TEST_F(RawIcmp, answers_to_other_programs_are_ignored) {
       "quotes is this program's own if its identifier is.";
   const std::string protocols =
       "Not every packet that an error message quotes is ICMP. The quoted IP header says what follows it (1 is "
-      "ICMP, 17 is UDP); the bytes behind it mean something only after a look at that.";
+      "ICMP, 17 is UDP); the bytes behind it mean something only after a look at that. And not every ICMP message is "
+      "an echo request: its type, 8, is in the quoted part, too.";
   likely_mistake(others);
   const auto first = await_request(1);
   const std::uint16_t identifier = first.frame.headers().identifier;
@@ -669,6 +698,8 @@ TEST_F(RawIcmp, answers_to_other_programs_are_ignored) {
   const auto third = await_request(3);
   step("request 3: an error message comes, but about a UDP datagram whose bytes are much alike");
   answer_with(third, quoting(echo(echo_request, identifier, 3, two.payload), 17), limit);
+  step("and one about an echo reply with the same numbers");
+  answer_with(third, quoting(echo(echo_reply, identifier, 3, two.payload), 1), limit);
 
   const auto fourth = await_request(4);
   step("request 4 gets another program's answer, and then its own");
@@ -949,6 +980,34 @@ TEST_F(RawIcmp, what_is_no_answer_does_not_prolong_the_wait) {
   expect_gaps({frames[0], frames[1]}, {limit}, program);
   await_end(program);
   expect_answered(program, Report::of(program), {}, 2);
+}
+
+TEST_F(RawIcmp, answer_in_time_counts_however_late_one_looks) {
+  constexpr auto limit = 800ms;
+  silence(server);
+  Program& program = ask({"-c", "2", "-i", "0", "-W", "0.8"});
+  const auto first = await_request(1);
+  const Headers is = first.frame.headers();
+  program.pause();
+  step("in time there come another program's answers, and behind them its own; all lie in its socket");
+  for (int i = 0; i < 3; ++i) {
+    answer_with(
+        first,
+        echo(echo_reply, static_cast<std::uint16_t>(is.identifier ^ 0x0101), is.sequence_number, is.payload),
+        limit);
+  }
+  answer_with(first, answer_to(is), limit);
+  step("the time limit passes while the program stands");
+  std::this_thread::sleep_until(first.time + limit + 50ms);
+  program.resume();
+  likely_mistake(
+      "The answer came in time and lay in the socket; the program had no processor meanwhile, as may happen on any busy "
+      "machine, and when it looked again, the time was over. So look once more before you give up, without waiting: "
+      "not at one packet only, for the first may be another program's, but until nothing is there.");
+  const auto second = await_request(2);
+  answer_with(second, answer_to(second.frame.headers()), limit);
+  await_end(program);
+  expect_answered(program, Report::of(program), {1, 2}, 2, limit / 3);
 }
 
 // ---- bad news

@@ -98,10 +98,14 @@ Descriptor open_socket(int family, bool unprivileged) {
 }
 
 /// What tells our requests from those of other programs. Not the process number: in two containers two
-/// processes may have the same. Without privilege the kernel chooses, and keeps it where UDP has the port.
+/// processes may have the same. Without privilege the kernel chooses, and keeps it where UDP has the port. It
+/// does so when the socket is bound to port 0; before that there is nothing to ask for. So bind(2) first, to
+/// any address of the socket's family, and then getsockname(2): local_address does that, and its port() is in
+/// host byte order. (Of a socket that is not bound yet, local_address gives just what to bind to: any
+/// address, port 0.)
 std::uint16_t choose_identifier(const Descriptor& descriptor, bool unprivileged) {
   if (unprivileged) {
-    // STRETCH(09.16): bind the socket to any address and port 0, and return the port that it got.
+    // STRETCH(09.16): bind the socket to any address and port 0, then return the port that it got by that.
     todo("09.16", descriptor);
   }
   // TODO(09.6): return 16 bits drawn by chance, anew in each run.
@@ -142,8 +146,11 @@ std::optional<Reply> EchoSocket::receive_now() {
 }
 
 /// poll(2) waits for a span of time, and returns early for signals (EINTR) and for messages that are not for
-/// us; so the span that is left is worked out anew each time, rounded up to whole milliseconds. When the
-/// deadline has passed, poll looks once more, without waiting: what came in the last moment counts.
+/// us; so the span that is left is worked out anew each time, rounded up to whole milliseconds, and never
+/// less than 0. A packet that receive_now does not return was not for us: go on. That the deadline has passed
+/// does not end it by itself: with a span of 0 poll only looks, and what lies there may have come in time,
+/// behind other programs' packets. Nothing is returned when poll says that nothing is there (0), and only
+/// then. Errors read `poll: ...`.
 std::optional<Reply> EchoSocket::receive_until(Clock::time_point deadline) {
   // TODO(09.10): wait with poll for what is left, and receive, until there is a reply or the time is over.
   todo("09.10", deadline);
@@ -194,15 +201,17 @@ class Ping {
   std::set<std::uint16_t> answered_;  // requests with a good answer
 };
 
-/// Prints one line about a reply, and ends the waiting for the request at hand if the reply settles it:
-///   - an error about it: `10.9.0.254: seq=3 time exceeded`, with the address of the router that says so;
-///   - an echo of it from the host that was asked, with the same data: `10.9.0.2: seq=3 time=0.123 ms`. This
-///     one alone is counted as an answer.
-/// What else comes settles nothing:
-///   - an echo from another address is nobody's answer, and gets no line;
-///   - an echo of another length, or with other bytes, gets a line that says `changed`;
-///   - an echo of a request that was answered already is a `duplicate`;
-///   - an echo of a request that is no longer waited for comes too `late`.
+/// Prints one line about a reply, and sets waiting_ to false if the reply settles the request at hand. The
+/// first of these cases that fits decides:
+///   1. An error, from whatever address: about(reply) and reason(answer), `10.9.0.254: seq=3 time exceeded`.
+///      It settles the request at hand if it names that one; one about an earlier request gets its line, too.
+///   2. An echo from another address than host_: no line.
+///   3. An echo whose data is not data_, in length or bytes: a line that says `changed`. It settles nothing.
+///   4. An echo of the request at hand, which is still waited for: `10.9.0.2: seq=3 time=0.123 ms`, the time
+///      from sent_ to the reply's own. It settles the request, and is the only kind that is counted as an
+///      answer and noted in answered_.
+///   5. An echo of a request that is in answered_: a line that says `duplicate`.
+///   6. Any other echo: its request was given up, or never made. A line that says `late`.
 void Ping::take(const Reply& reply) {
   const Answer& answer = reply.answer;
   const bool settles = waiting_ && answer.sequence == current_;

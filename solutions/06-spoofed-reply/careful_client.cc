@@ -131,7 +131,9 @@ std::optional<std::string> CarefulClient::believe(const std::string& datagram, c
 /// Sends `TOKEN QUESTION`, with a token of its own, and receives until a datagram comes that is to be
 /// believed. Whatever else comes makes the wait neither longer nor shorter: it ends `wait_` after the
 /// question was sent: `receive from 10.6.0.2:1060: no answer that can be believed` (a std::runtime_error).
-/// Errors of send read `send to 10.6.0.2:1060: Message too long`.
+/// After the deadline receive_until still returns what is there already, without waiting. Take one such
+/// datagram, which may have come in time; if that is not the answer either, give up: in a flood there would
+/// always be another. Errors of send read `send to 10.6.0.2:1060: Message too long`.
 std::string CarefulClient::ask(const std::string& question) {
   renew_socket();
   // TODO(06.9): send the question with a new token; return the first answer to believe, or give up in time.

@@ -26,7 +26,8 @@ namespace {
 /// Path MTU discovery, RFC 1191. Only the arrival of a probe proves its size; what the kernel knows is
 /// hearsay, and may be old. A probe that brought no news, or news that leaves known_mtu as it was, was a try:
 /// after `most_tries` of one size it gives up. A known_mtu that is smaller than before is a new size, with
-/// all its tries before it.
+/// all its tries before it. It may also be larger than before: the kernel forgets reports after ten minutes,
+/// and the first link may be set to another MTU. Then the next probe has that size, and the tries count on.
 std::size_t discover(const Address& host) {
   Path path(host, Trust::reports);
   std::size_t mtu = path.known_mtu();

@@ -71,7 +71,9 @@ Path::Path(const Address& host, Trust trust)
 }
 
 /// IP_MTU, an int: at first the MTU of the link that the packet leaves by; then the smallest that routers
-/// have reported for this destination, also to other programs and up to ten minutes ago. See ip(7).
+/// have reported for this destination, also to other programs and up to ten minutes ago. Take the value as it
+/// is, also that of the loopback: to 127.0.0.1 65535 at most, all that IPv4's length field can say; to ::1
+/// usually 65536, for IPv6's length field does not count the header. See ip(7).
 std::size_t Path::known_mtu() const {
   int mtu = 0;
   socklen_t size = sizeof mtu;
@@ -82,10 +84,10 @@ std::size_t Path::known_mtu() const {
 
 /// Sends one datagram with as much data as makes a packet of `size` bytes. What the data is does not matter.
 /// EMSGSIZE: the kernel knows that the packet does not fit, and has not sent it; or this is late news of an
-/// earlier probe, which the kernel tells with the next call, and only once. So send again, and if it is
-/// EMSGSIZE again: too_large. ECONNREFUSED is such late news, too: arrived. EINTR: nothing was sent, send it
-/// now. When it is sent, there is no news yet: silence. Errors read `send to 10.8.3.2:1060: No route to
-/// host`.
+/// earlier probe, which the kernel tells with the next call, and only once. Either way nothing was sent, and
+/// that was no try. So send again at once, and if it is EMSGSIZE again: too_large. ECONNREFUSED is such late
+/// news, too: arrived. EINTR: nothing was sent, send it now. When it is sent, there is no news yet: silence.
+/// Errors read `send to 10.8.3.2:1060: No route to host`.
 News Path::send_packet(std::size_t size) {
   const std::string data(size - family_.headers, 'm');
   // TODO(08.4): send the data, and say what is known after that.

@@ -84,6 +84,8 @@ class Prober:
         """True: arrived. False: too large. None: silence."""
         deadline = time.monotonic() + WAIT
         failed = self.send(size)
+        if failed == errno.EMSGSIZE and self.mtu() >= size:  # old news perhaps, and nothing has left
+            failed = self.send(size)
         if failed == errno.EMSGSIZE:
             return False
         for number in [failed] if failed else self.news(deadline):

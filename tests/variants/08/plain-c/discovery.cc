@@ -58,8 +58,9 @@ static double now() {
 static int try_size(int fd, int size, int believe) {
   const double end = now() + 0.3;
   ssize_t sent;
+  int refused = 0;
   do sent = send(fd, zeros, static_cast<size_t>(size - (is_v6() ? 48 : 28)), 0);
-  while (sent < 0 && errno == EINTR);
+  while (sent < 0 && (errno == EINTR || (errno == EMSGSIZE && ++refused < 2)));
   if (sent < 0 && errno == EMSGSIZE) return 0;
   if (sent < 0 && errno == ECONNREFUSED) return 1;
   if (sent < 0) die("send to", strerror(errno));

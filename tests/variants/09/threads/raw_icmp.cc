@@ -3,8 +3,10 @@
 #include "raw_icmp.hh"
 
 #include <netinet/in.h>
+#include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
@@ -32,40 +34,48 @@ struct Book {
   std::set<unsigned> answered;
 };
 
-void receive_all(int fd, const Address& host, std::uint16_t identifier, const Bytes& data, Book& book) {
-  std::vector<std::uint8_t> buffer(70000);
-  while (true) {
-    Address from;
-    const ssize_t count = recvfrom(fd, buffer.data(), buffer.size(), 0, from.data(), from.size());
-    const auto now = Clock::now();
-    if (count < 0) continue;
-    const auto packet = std::span<const std::uint8_t>(buffer).first(static_cast<std::size_t>(count));
-    const auto answer = read_answer(AF_INET, behind_ipv4_header(packet));
-    if (!answer || answer->identifier != identifier) continue;
+/// Takes one packet that is there; false when there is none. `book` is locked.
+bool take_one(int fd, const Address& host, std::uint16_t identifier, const Bytes& data, Book& book) {
+  static std::vector<std::uint8_t> buffer(70000);
+  Address from;
+  const ssize_t count = recvfrom(fd, buffer.data(), buffer.size(), MSG_DONTWAIT, from.data(), from.size());
+  const auto now = Clock::now();
+  if (count < 0) return errno == EINTR;
+  const auto packet = std::span<const std::uint8_t>(buffer).first(static_cast<std::size_t>(count));
+  const auto answer = read_answer(AF_INET, behind_ipv4_header(packet));
+  if (!answer || answer->identifier != identifier) return true;
 
+  const bool mine = book.waiting && answer->sequence == book.current;
+  const std::string who = from.host();
+  if (answer->kind == Answer::Kind::time_exceeded) {
+    std::printf("Time exceeded, says %s of seq=%u\n", who.c_str(), answer->sequence);
+    if (mine) book.waiting = false;
+  } else if (answer->kind == Answer::Kind::unreachable) {
+    std::printf("Unreachable, says %s of seq=%u\n", who.c_str(), answer->sequence);
+    if (mine) book.waiting = false;
+  } else if (!(from == host)) {
+    return true;
+  } else if (answer->data != data) {
+    std::printf("%s has changed the data of seq=%u\n", who.c_str(), answer->sequence);
+  } else if (mine) {
+    const double time = std::chrono::duration<double, std::milli>(now - book.sent).count();
+    std::printf("seq=%u: answer from %s, time=%.2fms\n", answer->sequence, who.c_str(), time);
+    book.times.push_back(time);
+    book.answered.insert(answer->sequence);
+    book.waiting = false;
+  } else if (book.answered.contains(answer->sequence)) {
+    std::printf("seq=%u: a duplicate from %s\n", answer->sequence, who.c_str());
+  }
+  std::fflush(stdout);
+  return true;
+}
+
+void receive_all(int fd, const Address& host, std::uint16_t identifier, const Bytes& data, Book& book) {
+  while (true) {
+    pollfd watched{fd, POLLIN, 0};
+    poll(&watched, 1, -1);
     const std::lock_guard lock(book.mutex);
-    const bool mine = book.waiting && answer->sequence == book.current;
-    const std::string who = from.host();
-    if (answer->kind == Answer::Kind::time_exceeded) {
-      std::printf("Time exceeded, says %s of seq=%u\n", who.c_str(), answer->sequence);
-      if (mine) book.waiting = false;
-    } else if (answer->kind == Answer::Kind::unreachable) {
-      std::printf("Unreachable, says %s of seq=%u\n", who.c_str(), answer->sequence);
-      if (mine) book.waiting = false;
-    } else if (!(from == host)) {
-      continue;
-    } else if (answer->data != data) {
-      std::printf("%s has changed the data of seq=%u\n", who.c_str(), answer->sequence);
-    } else if (mine) {
-      const double time = std::chrono::duration<double, std::milli>(now - book.sent).count();
-      std::printf("seq=%u: answer from %s, time=%.2fms\n", answer->sequence, who.c_str(), time);
-      book.times.push_back(time);
-      book.answered.insert(answer->sequence);
-      book.waiting = false;
-    } else if (book.answered.contains(answer->sequence)) {
-      std::printf("seq=%u: a duplicate from %s\n", answer->sequence, who.c_str());
-    }
-    std::fflush(stdout);
+    take_one(fd, host, identifier, data, book);
     book.changed.notify_all();
   }
 }
@@ -104,7 +114,10 @@ void run_raw_icmp(const Arguments& arguments) {
     const auto sent = book.sent;
     must(sendto(fd.get(), message.data(), message.size(), 0, host.data(), *host.size()), "send to",
          host.host());
-    if (!book.changed.wait_until(lock, sent + in(limit), [&] { return !book.waiting; })) {
+    book.changed.wait_until(lock, sent + in(limit), [&] { return !book.waiting; });
+    // The other thread may not have got to what is there.
+    while (book.waiting && take_one(fd.get(), host, identifier, data, book)) continue;
+    if (book.waiting) {
       std::printf("seq=%u: no answer\n", sequence);
       std::fflush(stdout);
       book.waiting = false;
