@@ -225,7 +225,7 @@ TEST(Runner, killed_at_any_moment_it_leaves_no_process_behind) {
       _exit(127);
     }
     std::this_thread::sleep_for(attempt * 7ms);
-    if (attempt > 6) {  // late enough for the program itself to be there
+    if (attempt > 6) {        // late enough for the program itself to be there
       std::size_t there = 0;  // at last more than runner, check, bubblewrap, launcher
       for (int i = 0; i < 1000 && there < 5; ++i) {
         if (i > 0) std::this_thread::sleep_for(10ms);
