@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <ranges>
 #include <thread>
 
 #include "common/error.hh"
@@ -98,21 +97,29 @@ void Check::TearDown() {
 }
 
 std::string Check::conditions() const {
-  std::vector<std::string> conditions;
-  for (const Program& program : programs_) conditions.push_back(program.condition());
+  struct Group {
+    const Program* first;
+    std::string condition;
+    int programs;
+  };
+  std::vector<Group> groups;  // many programs on a host may be in the same condition
+  for (const Program& program : programs_) {
+    const std::string condition = program.condition();
+    const auto same = std::ranges::find_if(groups, [&](const Group& one) {
+      return &one.first->host() == &program.host() && one.condition == condition;
+    });
+    if (same != groups.end()) {
+      ++same->programs;
+    } else {
+      groups.push_back({&program, condition, 1});
+    }
+  }
   std::string text;
-  for (std::size_t i = 0; i < programs_.size(); ++i) {
-    // Many programs on a host may be in the same condition: told once, with the first of them.
-    const auto is_alike = [&](std::size_t j) {
-      return &programs_[j].host() == &programs_[i].host() && conditions[j] == conditions[i];
-    };
-    const auto all = std::views::iota(std::size_t{0}, programs_.size());
-    if (*std::ranges::find_if(all, is_alike) != i) continue;
-    const auto alike = std::ranges::count_if(all, is_alike);
+  for (const auto& [first, condition, programs] : groups) {
     text += text.empty() ? "" : "; ";
-    text += alike == 1 ? fmt::format("on host {} the program {}", programs_[i].name(), conditions[i])
-                       : fmt::format("on host {} each of {} programs {}", programs_[i].host().name(), alike,
-                                     conditions[i]);
+    text += programs == 1
+                ? fmt::format("on host {} the program {}", first->name(), condition)
+                : fmt::format("on host {} each of {} programs {}", first->host().name(), programs, condition);
   }
   return text;
 }
