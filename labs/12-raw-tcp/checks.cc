@@ -1106,7 +1106,7 @@ TEST_F(RawTcp, reset_is_reported) {
   peer.deliver(3000);
   likely_mistake(
       "The server has broken the connection off. The page will not become complete: say so, and exit with "
-      "status 1.");
+      "status 1. A RST counts with ACK and without it: what matters is its sequence number.");
   step("server: RST with the very next number, and without ACK: it acknowledges nothing");
   peer.send({.flags = tcp_flag::rst, .sequence = peer.number(3000), .acknowledgment = 0});
   program.expect_exit(1);
