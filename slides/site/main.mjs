@@ -37,7 +37,8 @@ export class Site {
     this.here = here;
     this.root = resolve(here, "../..");
     this.state = resolve(state ?? join(this.root, "build/site"));
-    this.theme = join(this.root, "slides/theme.css");
+    this.palette = readFileSync(join(this.root, "slides/palette.css"), "utf8");
+    this.theme = this.palette + readFileSync(join(this.root, "slides/theme.css"), "utf8");
     this.assets = join(here, "assets");
     this.say = quiet ? () => {} : (text) => console.log(text);
     this.problems = new Problems();

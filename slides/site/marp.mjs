@@ -8,7 +8,7 @@ import { Trouble } from "./problems.mjs";
 /**
  * Renders decks with Marp's command line, all in one go.
  * @param {{name: string, markdown: string, template: string}[]} decks  template: "bespoke" (screen) or "bare" (print)
- * @param {string} theme   path of theme.css
+ * @param {string} theme   the style sheet
  * @param {string} folder  for files in between; emptied
  * @returns {Promise<string[]>}  HTML, in the same order
  */
@@ -22,12 +22,14 @@ export async function renderDecks(decks, theme, folder) {
     // No formulas, no emoji pictures: both would be fetched from the network. Lines are wrapped as in any Markdown.
     options: { math: false, emoji: { shortcode: false, unicode: false }, markdown: { breaks: false } },
   }));
+  const style = join(folder, "theme.css");
+  writeFileSync(style, theme);
   const pages = [];
   for (const { name, markdown, template } of decks) {
     const source = join(folder, `${pages.length}.md`);
     const target = join(folder, `${pages.length}.html`);
     writeFileSync(source, markdown);
-    const status = await quietly(() => marpCli(["--config-file", config, "--theme-set", theme, "--no-stdin", "--template", template, "-o", target, source]));
+    const status = await quietly(() => marpCli(["--config-file", config, "--theme-set", style, "--no-stdin", "--template", template, "-o", target, source]));
     if (status.code !== 0) throw new Trouble(`Marp could not render ${name}:\n${status.said}`);
     pages.push(readFileSync(target, "utf8"));
   }

@@ -223,7 +223,8 @@ class Builder {
     this.write("search.html", pages.searchPage());
     this.entries.push(...search.glossaryEntries(this.terms));
     this.write("assets/search-index.js", search.searchScript(this.entries));
-    for (const name of ["site.css", "search.js"]) this.write(`assets/${name}`, this.site.asset(name));
+    this.write("assets/site.css", this.site.palette + this.site.asset("site.css"));
+    this.write("assets/search.js", this.site.asset("search.js"));
     copyFileSync(pathOf("minisearch").replace(/dist\/.*/, "dist/umd/index.js"), join(this.folder, "assets/minisearch.js"));
   }
 
