@@ -92,20 +92,25 @@ std::string shell_command(const std::vector<std::string>& words) {
   return line;
 }
 
+// What the sandbox calls the folders of a submission. They lie over whatever the machine has of that name, so
+// the name is one under which nobody keeps the course itself.
+constexpr const char* inside_sources = "/wirelab-submission/src";
+constexpr const char* inside_out = "/wirelab-submission/out";
+
 std::vector<std::string> compile_command(const Toolchain& tools, const std::string& name,
                                          std::size_t number) {
   std::vector<std::string> command = {tools.compiler};
   command.insert(command.end(), tools.compile.begin(), tools.compile.end());
-  command.insert(command.end(), {"-c", name, "-o", fmt::format("/out/{}.o", number)});
+  command.insert(command.end(), {"-c", name, "-o", fmt::format("{}/{}.o", inside_out, number)});
   return command;
 }
 
 std::vector<std::string> link_command(const Toolchain& tools, std::size_t objects) {
   std::vector<std::string> command = {tools.compiler};
-  for (std::size_t i = 0; i < objects; ++i) command.push_back(fmt::format("/out/{}.o", i));
+  for (std::size_t i = 0; i < objects; ++i) command.push_back(fmt::format("{}/{}.o", inside_out, i));
   command.push_back(tools.library.string());
   command.insert(command.end(), tools.link.begin(), tools.link.end());
-  command.insert(command.end(), {"-o", "/out/program"});
+  command.insert(command.end(), {"-o", std::string(inside_out) + "/program"});
   return command;
 }
 
@@ -114,32 +119,32 @@ std::string build_script(const Toolchain& tools, const std::vector<Unit>& units)
   std::string script = fmt::format("ulimit -S -v {}\nsum=0\n", most_memory >> 10);
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (units[i].cached) continue;
-    script += fmt::format("{} >/out/{}.log 2>&1 & p{}=$!\n",
-                          shell_command(compile_command(tools, units[i].name, i)), i, i);
+    script += fmt::format("{} >{}/{}.log 2>&1 & p{}=$!\n",
+                          shell_command(compile_command(tools, units[i].name, i)), inside_out, i, i);
   }
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (!units[i].cached)
-      script += fmt::format("wait $p{0}; s=$?; echo $s >/out/{0}.status; sum=$((sum + s))\n", i);
+      script += fmt::format("wait $p{0}; s=$?; echo $s >{1}/{0}.status; sum=$((sum + s))\n", i, inside_out);
   }
   // The linker starts a thread for each processor, and address space for every one: only Limits::memory holds
   // for it.
   script += fmt::format(
-      "[ $sum = 0 ] || exit 0\nulimit -S -v unlimited\n{} >/out/link.log 2>&1; echo $? >/out/link.status\n",
-      shell_command(link_command(tools, units.size())));
+      "[ $sum = 0 ] || exit 0\nulimit -S -v unlimited\n{0} >{1}/link.log 2>&1; echo $? >{1}/link.status\n",
+      shell_command(link_command(tools, units.size())), inside_out);
   return script;
 }
 
 Sandbox build_sandbox(const Toolbox& toolbox, const Toolchain& tools, const fs::path& work) {
   Sandbox sandbox;
   sandbox.hostname = "compiler";
-  sandbox.directory = "/src";
+  sandbox.directory = inside_sources;
   // The precompiled header names the headers by the paths that they had outside.
   for (const fs::path& path :
        {toolbox.root / "common", tools.prelude, fs::path(tools.prelude).replace_extension(), tools.library}) {
     sandbox.binds.push_back({path, path, false});
   }
-  sandbox.binds.push_back({work / "src", "/src", false});
-  sandbox.binds.push_back({work / "out", "/out", true});
+  sandbox.binds.push_back({work / "src", inside_sources, false});
+  sandbox.binds.push_back({work / "out", inside_out, true});
   return sandbox;
 }
 
@@ -172,12 +177,15 @@ struct StepResult {
   std::string log;  ///< safe to print
 };
 
-/// A system header that was upgraded since the build is the grader's own trouble. Clang says so of no line of
-/// the student's: his own #error begins with the name of his file.
+/// A system header that was upgraded since the build, or a precompiled header that is not there, is the
+/// grader's own trouble. Clang says so of no line of the student's: his own #error begins with the name of
+/// his file.
 void must_fit_prelude(const std::string& log) {
   if (log.starts_with("fatal error: file '") && says_any(log, {"since the precompiled header"}))
     throw std::runtime_error(
         "compile: the system's headers have changed since wirelab was built; run ./wirelab again");
+  if (log.starts_with("error: unable to read PCH file '"))
+    throw std::runtime_error("compile: " + log.substr(0, log.find('\n')));
 }
 
 /// What came of compiling one file or of linking; `stem` names the log and the status in the output folder.
