@@ -99,6 +99,7 @@ struct PlainVeth {
     Netlink near = netlink_of(client);
     Netlink far = netlink_of(server);
     near.create_veth("eth0", "eth0", server.network_namespace(), {2, 0, 0, 0, 0, 1}, 1500);
+    near.set_up("eth0");
     near.add_address("eth0", InterfaceAddress::parse("10.9.0.1/24"));
     far.set_up("eth0");
     far.add_address("eth0", InterfaceAddress::parse("10.9.0.2/24"));
