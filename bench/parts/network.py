@@ -25,19 +25,6 @@ def measure(shop) -> list:
         if one["aggregate_name"] == "median":
             median[name] = one["real_time"]
             speed[name] = one.get("bytes_per_second", 0) / 1e6
-    return [left_out("network", "Google Benchmark is not installed (libbenchmark-dev)")]
-    # Interleaved: the two sides of a comparison then meet the same disturbances.
-    report = shop.empty("network") / "report.json"
-    must(spend([shop.program("network_bench"), "--benchmark_enable_random_interleaving=true",
-                "--benchmark_report_aggregates_only=true", f"--benchmark_out={report}"]), "network_bench")
-    median = {}
-    speed = {}
-    for one in json.loads(report.read_text(encoding="utf-8"))["benchmarks"]:
-        name = one["run_name"].split("/")[0]
-        if one["aggregate_name"] == "median":
-            median[name] = one["real_time"]
-            speed[name] = one.get("bytes_per_second", 0) / 1e6
-    link, veth = median["udp_round_trip_across_link"], median["udp_round_trip_across_veth"]
     return [
         at_most("two hosts and a link, built", median["two_hosts_and_a_link"], 5, "ms"),
         known("four routers between two hosts, built", median["four_routers"], "ms"),
