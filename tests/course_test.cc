@@ -503,6 +503,14 @@ TEST(Machine, what_forbids_namespaces_is_told_apart) {
 
 // --- Files
 
+TEST(Files, a_file_that_is_placed_again_leaves_nothing_beside_it) {
+  const TemporaryFolder folder(fs::temp_directory_path());
+  write_file(folder.path() / "from", "made");
+  for (int i = 0; i < 2; ++i) place_file(folder.path() / "from", folder.path() / "to");
+  EXPECT_EQ(read_file(folder.path() / "to"), "made");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 2);
+}
+
 TEST(Files, replaced_file_is_whole_or_as_before) {
   const TemporaryFolder folder(fs::temp_directory_path());
   replace_file(folder.path() / "file", "old");

@@ -85,9 +85,11 @@ void replace_file(const std::filesystem::path& path, std::string_view bytes) {
 
 void place_file(const std::filesystem::path& from, const std::filesystem::path& to) {
   const std::filesystem::path made = name_beside(to);
+  unlink(made.c_str());  // a process that was killed may have had our number
   // A link costs nothing; another file system, or one without links, takes a copy.
   if (link(from.c_str(), made.c_str()) != 0) std::filesystem::copy_file(from, made);
   rename_over(made, to);
+  unlink(made.c_str());  // it is still there if `to` was this very file before: rename(2) does nothing then
 }
 
 }  // namespace wirelab
