@@ -116,7 +116,7 @@ void add_grade(CLI::App& app, Command& chosen) {
       ->delimiter(',');
   command->add_option("--out", request->out, "Folder for gradebook, feedback and evidence")
       ->capture_default_str();
-  command->add_option("--jobs", request->jobs, "Submissions at once (default: twice the cores)")
+  command->add_option("--jobs", request->jobs, "Submissions at once (default: three times the cores)")
       ->check(CLI::Range(1, 1024));
   command->add_flag("--resume", request->resume,
                     "Go on with an earlier run: what is finished and unchanged stands");

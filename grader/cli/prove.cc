@@ -19,7 +19,7 @@ namespace {
 
 /// Most of a check is waiting, so there may be more claims in hand than processors; but checks that press on
 /// time suffer when there are very many.
-unsigned default_jobs() { return 2 * std::max(1u, std::thread::hardware_concurrency()); }
+unsigned default_jobs() { return 3 * std::max(1u, std::thread::hardware_concurrency()); }
 
 /// Tries all claims, several at a time. Those that do not hold, or could not be judged, are tried once more
 /// when all others are through, alone: a machine with nothing else to do is the fairest judge. What then
