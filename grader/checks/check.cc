@@ -1,8 +1,10 @@
 #include "grader/checks/check.hh"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -13,6 +15,7 @@
 #include "grader/checks/evidence.hh"
 #include "grader/checks/runner.hh"
 #include "grader/program/files.hh"
+#include "grader/program/sockets.hh"
 
 namespace wirelab {
 namespace {
@@ -199,6 +202,18 @@ std::vector<TcpPeer> Check::connect_many(const Host& from, const Address& to, st
     peers.emplace_back(story_, fmt::format("{}, connection {}", from.name(), i + 1), open_connection(to));
   }
   return peers;
+}
+
+void Check::send_and_let_it_be_taken(TcpPeer& peer, const Host& host, const std::string& bytes) {
+  peer.send(bytes);
+  story_.step(host.name() + ": wait until the program has received that");
+  (void)story_.wait(Clock::now() + patience, [&](Clock::time_point) {
+    std::this_thread::sleep_for(1ms);
+    int unsent = 1;
+    ioctl(peer.fd(), SIOCOUTQ, &unsent);
+    return unsent == 0 && std::ranges::none_of(sockets_in(host, SOCK_STREAM, ~listen_state),
+                                               [](const BoundSocket& one) { return one.receive_queue > 0; });
+  });
 }
 
 void Check::expect_refusal(const Host& from, const Address& to) {

@@ -87,6 +87,10 @@ class Check : public testing::Test {
   /// The same, many times over, as one step of the story.
   std::vector<TcpPeer> connect_many(const Host& from, const Address& to, std::size_t count);
 
+  /// Sends, and waits until the programs on `host` have taken it all from their kernel: whoever takes one part
+  /// for the whole has then ended, or closed. If that does not happen, it is not this step's affair.
+  void send_and_let_it_be_taken(TcpPeer& peer, const Host& host, const std::string& bytes);
+
   /// Nobody takes a connection there any more (waits for that, as a program needs its time to close).
   void expect_refusal(const Host& from, const Address& to);
 

@@ -2,9 +2,7 @@
 // sockets where they are. The names are those of lab.toml, where the points are.
 
 #include <fmt/format.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cctype>
@@ -57,23 +55,6 @@ class SocketLifecycle : public Check {
 
   /// Where the server can be reached with IPv6.
   [[nodiscard]] Address v6(std::uint16_t at) const { return server.addresses()[1].with_port(at); }
-
-  /// Sends, and waits until the program has taken it all from its kernel: whoever takes one part for the
-  /// whole has then ended, or closed.
-  void send_and_let_it_be_taken(TcpPeer& peer, const std::string& bytes) {
-    peer.send(bytes);
-    step("wait until the program has received that");
-    const auto taken = [this] {
-      return std::ranges::none_of(sockets_in(client, SOCK_STREAM),
-                                  [](const BoundSocket& one) { return one.receive_queue > 0; });
-    };
-    int unsent = 1;
-    story().wait(Clock::now() + patience, [&](Clock::time_point) {
-      std::this_thread::sleep_for(1ms);
-      ioctl(peer.fd(), SIOCOUTQ, &unsent);
-      return unsent == 0 && taken();
-    });
-  }
 
   /// Whether nothing more can come of the connection: the program's host has acknowledged the server's FIN,
   /// or somebody has broken off.
@@ -311,7 +292,7 @@ TEST_F(SocketLifecycle, everything_is_drained_after_the_half_close) {
         "The program stopped receiving before the end. One recv returns what is there, not what was sent; "
         "only 0 means that the server has finished. Bytes of the value zero are bytes like any other.");
     const std::string answer = random.bytes(size);
-    send_and_let_it_be_taken(peer, answer.substr(0, size / 3));
+    send_and_let_it_be_taken(peer, client, answer.substr(0, size / 3));
     peer.send(answer.substr(size / 3));
     peer.close();
     likely_mistake(
@@ -332,7 +313,7 @@ TEST_F(SocketLifecycle, connection_ends_without_a_reset) {
       "The connection was broken off (RST), and what was still on its way is lost. That happens when a socket "
       "is closed while bytes wait in it, when data comes for a direction that has been shut down, or with "
       "SO_LINGER 0. Shut down the sending direction alone, receive to the end, and then close.");
-  send_and_let_it_be_taken(peer, random.bytes(1000));
+  send_and_let_it_be_taken(peer, client, random.bytes(1000));
   peer.send(random.bytes(30000));
   peer.close();
   program.expect_exit(0);

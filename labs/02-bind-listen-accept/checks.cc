@@ -111,18 +111,6 @@ class Listener : public Check {
     return look();
   }
 
-  /// Waits until everything that was sent to the client under test has been received by it, so that what is
-  /// sent next comes by itself. If that does not happen, it is not this step's affair.
-  void let_it_be_taken(const Program& program) {
-    const auto nothing_on_its_way = [](const Host& from, const Host& to) {
-      return std::ranges::none_of(sockets_in(from, SOCK_STREAM, ~listen_state),
-                                  [](const BoundSocket& one) { return one.send_queue > 0; }) &&
-             std::ranges::none_of(sockets_in(to, SOCK_STREAM, ~listen_state),
-                                  [](const BoundSocket& one) { return one.receive_queue > 0; });
-    };
-    (void)eventually([&] { return program.process().exit() || nothing_on_its_way(server, client); });
-  }
-
   /// The sockets that listen on a port of the server's host.
   std::vector<BoundSocket> listeners(std::uint16_t on_port) {
     std::vector<BoundSocket> found = sockets_in(server, SOCK_STREAM, listen_state);
@@ -560,8 +548,7 @@ TEST_F(Listener, client_prints_the_line_as_it_comes) {
   std::string line;
   for (const std::string& piece : {told.substr(0, first_cut), told.substr(first_cut, second_cut - first_cut),
                                    told.substr(second_cut), "and " + random.words(2) + "\n"}) {
-    peer.send(piece);
-    let_it_be_taken(program);
+    send_and_let_it_be_taken(peer, client, piece);
     line += piece;
   }
   peer.close();
@@ -603,8 +590,7 @@ TEST_F(Listener, client_reports_refusal_and_a_missing_line) {
       "else the server had to say is lost. The client reports it with status 1.");
   Program& program = start_client();
   TcpPeer peer = listener.accept();
-  peer.send(beginning + ":1060\n");
-  let_it_be_taken(program);
+  send_and_let_it_be_taken(peer, client, beginning + ":1060\n");
   peer.reset();
   program.expect_exit(1);
   program.expect_error({where});

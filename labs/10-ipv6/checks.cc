@@ -3,10 +3,8 @@
 // points are.
 
 #include <fmt/format.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cctype>
@@ -149,17 +147,7 @@ class Ipv6Lab : public Check {
     peer.expect_end();
     // In two pieces: whoever takes the first for all of it has then ended, or closed.
     const std::size_t half = message.size() / 2;
-    peer.send(message.substr(0, half));
-    step("wait until the program has received that");
-    const Host& host = program.host();
-    (void)story().wait(Clock::now() + patience, [&](Clock::time_point) {
-      std::this_thread::sleep_for(1ms);
-      int unsent = 1;
-      ioctl(peer.fd(), SIOCOUTQ, &unsent);
-      return unsent == 0 && std::ranges::none_of(sockets_in(host, SOCK_STREAM), [](const BoundSocket& one) {
-               return one.receive_queue > 0;
-             });
-    });
+    send_and_let_it_be_taken(peer, program.host(), message.substr(0, half));
     peer.send(message.substr(half));
     peer.close();
     likely_mistake(
