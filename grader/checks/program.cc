@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cctype>
 #include <csignal>
-#include <ctime>
 #include <thread>
 
 #include "grader/checks/compare.hh"
@@ -50,19 +49,6 @@ double in_ms(std::chrono::nanoseconds time) {
 /// Linux asks nobody's leave to change a socket's state, so there is nothing to wait on: look every
 /// millisecond.
 constexpr auto look_again = 1ms;
-
-/// What a process, its threads and its children have used so far; zero once it is gone. See
-/// clock_getcpuclockid(3).
-std::chrono::nanoseconds processor_time_of(pid_t pid) {
-  std::chrono::nanoseconds total{0};
-  for (const pid_t one : family_of(pid)) {
-    clockid_t clock{};
-    timespec used{};
-    if (clock_getcpuclockid(one, &clock) != 0 || clock_gettime(clock, &used) != 0) continue;
-    total += std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
-  }
-  return total;
-}
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #include "grader/program/threads.hh"
 
+#include <ctime>
 #include <fstream>
 #include <string>
 
@@ -35,6 +36,17 @@ std::vector<pid_t> family_of(pid_t pid) {
     }
   }
   return family;
+}
+
+std::chrono::nanoseconds processor_time_of(pid_t pid) {
+  std::chrono::nanoseconds total{0};
+  for (const pid_t one : family_of(pid)) {
+    clockid_t clock{};
+    timespec used{};
+    if (clock_getcpuclockid(one, &clock) != 0 || clock_gettime(clock, &used) != 0) continue;
+    total += std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+  }
+  return total;
 }
 
 bool is_held_up(const fs::path& thread) {

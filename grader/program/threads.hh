@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <vector>
 
@@ -12,6 +13,10 @@ std::vector<std::filesystem::path> threads_of(pid_t pid);
 
 /// A process and all that it has started, and they have started, as far as they still run. Itself first.
 std::vector<pid_t> family_of(pid_t pid);
+
+/// What a process, its threads and its children that still run have used so far; zero once it is gone. See
+/// clock_getcpuclockid(3).
+std::chrono::nanoseconds processor_time_of(pid_t pid);
 
 /// Whether a thread waits inside the kernel for something that is none of its own affairs: a disk, a lock of
 /// the kernel (state D: proc_pid_stat(5)). A system call that a supervisor of ours has in hand does not

@@ -13,13 +13,13 @@
 #include <array>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <map>
 #include <thread>
 
 #include "common/error.hh"
 #include "grader/checks/check.hh"
 #include "grader/program/sockets.hh"
+#include "grader/program/threads.hh"
 
 namespace wirelab {
 namespace {
@@ -542,12 +542,9 @@ class ReferenceServer {
 
   /// What it has used so far.
   [[nodiscard]] std::chrono::nanoseconds processor_time() const {
-    clockid_t clock{};
-    timespec used{};
-    if (clock_getcpuclockid(pid_, &clock) != 0)
-      throw std::runtime_error("read the reference's clock: it is gone");
-    must(clock_gettime(clock, &used), "clock_gettime");
-    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+    const auto used = processor_time_of(pid_);
+    if (used == 0ns) throw std::runtime_error("read the reference's clock: it is gone");
+    return used;
   }
 
  private:
