@@ -7,7 +7,6 @@ find_program(WIRELAB_STUDENT_CXX NAMES clang++ clang++-19 clang++-18 clang++-17 
 if(NOT WIRELAB_STUDENT_CXX)
   set(WIRELAB_STUDENT_CXX ${CMAKE_CXX_COMPILER} CACHE FILEPATH "Compiler for the students' programs" FORCE)
 endif()
-find_program(WIRELAB_MOLD mold DOC "A quick linker")
 
 execute_process(COMMAND ${WIRELAB_STUDENT_CXX} --version OUTPUT_VARIABLE student_version OUTPUT_STRIP_TRAILING_WHITESPACE)
 string(REGEX REPLACE "\n.*" "" student_version "${student_version}")
@@ -17,7 +16,10 @@ set(student_flags -std=c++20 -O0 -Wall -Wextra -D_GLIBCXX_ASSERTIONS -pthread -I
 set(prelude ${CMAKE_ARCHIVE_OUTPUT_DIRECTORY}/prelude.hh)
 if(student_version MATCHES "clang")
   set(prelude_output ${prelude}.pch)
-  set(prelude_flags -fpch-instantiate-templates)
+  # What the prelude instantiates becomes code once, in an object of its own, and not in every file: a quarter less time
+  # to compile one.
+  set(prelude_flags -fpch-instantiate-templates -fpch-codegen)
+  set(prelude_object ${prelude}.o)
   set(use_prelude -include-pch ${prelude_output})
   list(APPEND student_flags -ferror-limit=20 -fno-crash-diagnostics)
 else()
@@ -27,27 +29,7 @@ else()
   list(APPEND student_flags -fmax-errors=20)
 endif()
 
-# The students' programs are linked with common/ as it is, or with a copy without the sanitizers of this build.
-set(student_library wirelab_common)
-if(WIRELAB_SANITIZE)
-  set(student_library wirelab_plain_common)
-  get_target_property(common_sources wirelab_common SOURCES)
-  add_library(wirelab_plain_common STATIC ${common_sources})
-  target_include_directories(wirelab_plain_common PRIVATE ${course_root})
-endif()
-add_custom_target(student_library DEPENDS ${student_library})
-set(student_library ${CMAKE_ARCHIVE_OUTPUT_DIRECTORY}/lib${student_library}.a)
-
-# Static: it starts in half the time, and shows whether a program needs anything at run time but itself.
-set(student_link_flags -pthread -static)
-if(WIRELAB_MOLD)
-  file(WRITE ${CMAKE_BINARY_DIR}/CMakeFiles/mold.cc "int main() {}\n")
-  execute_process(COMMAND ${WIRELAB_STUDENT_CXX} -fuse-ld=mold CMakeFiles/mold.cc -o CMakeFiles/mold
-    WORKING_DIRECTORY ${CMAKE_BINARY_DIR} RESULT_VARIABLE mold_failed OUTPUT_QUIET ERROR_QUIET)
-  if(NOT mold_failed)
-    list(APPEND student_link_flags -fuse-ld=mold)
-  endif()
-endif()
+include(linker.cmake)
 
 configure_file(${CMAKE_CURRENT_SOURCE_DIR}/prelude.hh ${prelude} COPYONLY)
 add_custom_command(OUTPUT ${prelude_output}
@@ -58,11 +40,31 @@ add_custom_command(OUTPUT ${prelude_output}
   COMMENT "Precompiling the prelude of the labs" VERBATIM)
 add_custom_target(wirelab_prelude ALL DEPENDS ${prelude_output})
 
+# The students' programs are linked with common/ as it is, or as it would be without the sanitizers of this build, behind
+# what the prelude has instantiated.
+if(prelude_object)
+  add_custom_command(OUTPUT ${prelude_object}
+    COMMAND ${WIRELAB_STUDENT_CXX} ${student_flags} -Wno-unused-command-line-argument -c ${prelude_output} -o ${prelude_object}
+    DEPENDS ${prelude_output}
+    COMMENT "Compiling the prelude of the labs" VERBATIM)
+  set_source_files_properties(${prelude_object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+endif()
+if(WIRELAB_SANITIZE)
+  get_target_property(common_sources wirelab_common SOURCES)
+  add_library(student_library STATIC ${prelude_object} ${common_sources})
+  target_include_directories(student_library PRIVATE ${course_root})
+else()
+  add_library(student_library STATIC ${prelude_object} $<TARGET_OBJECTS:wirelab_common>)
+endif()
+set_target_properties(student_library PROPERTIES OUTPUT_NAME wirelab_student LINKER_LANGUAGE CXX)
+set(student_library_file ${CMAKE_ARCHIVE_OUTPUT_DIRECTORY}/libwirelab_student.a)
+
 function(json_list output)
   list(JOIN ARGN "\", \"" joined)
   set(${output} "[\"${joined}\"]" PARENT_SCOPE)
 endfunction()
 json_list(compile_json ${student_flags} ${use_prelude})
+json_list(linker_json ${student_linker})
 json_list(link_json ${student_link_flags})
 
 # `wirelab prove` also compiles the solutions with sanitizers: by the project's own compiler, whose packages hold the
@@ -80,9 +82,10 @@ file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/toolchain.json CONTENT [[{
   "compiler": "@WIRELAB_STUDENT_CXX@",
   "version": "@student_version@",
   "compile": @compile_json@,
+  "linker": @linker_json@,
   "link": @link_json@,
   "prelude": "@prelude_output@",
-  "library": "@student_library@",
+  "library": "@student_library_file@",
   "strict": @strict_json@,
   "sanitized": {"compiler": "@CMAKE_CXX_COMPILER@", "compile": @sanitized_compile_json@, "link": @sanitized_link_json@}
 }

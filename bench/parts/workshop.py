@@ -82,7 +82,7 @@ class Compiler:
         return [self.tools["compiler"], *self.tools["compile"], f"-I{self.given}", "-c", unit, "-o", self.object(unit)]
 
     def link(self) -> list:
-        return [self.tools["compiler"], *map(self.object, self.units()), self.tools["library"], *self.tools["link"],
+        return [*self.tools["linker"], *map(self.object, self.units()), self.tools["library"], *self.tools["link"],
                 "-o", self.folder / "program"]
 
     def plain_compile(self, unit: Path) -> list:

@@ -106,7 +106,7 @@ std::vector<std::string> compile_command(const Toolchain& tools, const std::stri
 }
 
 std::vector<std::string> link_command(const Toolchain& tools, std::size_t objects) {
-  std::vector<std::string> command = {tools.compiler};
+  std::vector<std::string> command = tools.linker;
   for (std::size_t i = 0; i < objects; ++i) command.push_back(fmt::format("{}/{}.o", inside_out, i));
   command.push_back(tools.library.string());
   command.insert(command.end(), tools.link.begin(), tools.link.end());

@@ -37,6 +37,7 @@ Toolchain Toolchain::load(const std::filesystem::path& build) {
   Toolchain result;
   json.at("compiler").get_to(result.compiler);
   json.at("compile").get_to(result.compile);
+  json.at("linker").get_to(result.linker);
   json.at("link").get_to(result.link);
   json.at("strict").get_to(result.strict);
   const nlohmann::json& sanitized = json.at("sanitized");
@@ -61,6 +62,7 @@ Toolchain Toolchain::sanitized() const {
   Toolchain result = *this;
   result.compiler = sanitized_compiler_;
   result.compile = sanitized_compile_;
+  result.linker = {sanitized_compiler_};
   result.link = sanitized_link_;
   result.description += " sanitized";
   return result;

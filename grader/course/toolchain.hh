@@ -11,7 +11,8 @@ namespace wirelab {
 struct Toolchain {
   std::string compiler;              ///< the program, as CMake found it
   std::vector<std::string> compile;  ///< flags for every file, the precompiled header included
-  std::vector<std::string> link;     ///< flags for the linker, behind objects and library
+  std::vector<std::string> linker;   ///< how the linker is called, as far as the objects
+  std::vector<std::string> link;     ///< its flags behind objects and library
   std::vector<std::string> strict;   ///< the project's own warnings, as errors
   std::filesystem::path root;        ///< the course
   std::filesystem::path prelude;     ///< the precompiled header

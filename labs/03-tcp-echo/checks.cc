@@ -212,7 +212,7 @@ TEST_F(TcpEcho, client_loses_nothing_to_short_calls_and_interruptions) {
 TEST_F(TcpEchoBulk, slow_reader_gets_every_byte) {
   Program& program = start_server();
   TcpPeer peer = connect_client();
-  const std::string bytes = random.bytes(10 * MiB);
+  const std::string bytes = random.bytes(16 * MiB);
 
   likely_mistake(
       "The server reads on while the client takes nothing, and keeps all of it in memory: one client that "
