@@ -13,6 +13,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <thread>
 
@@ -63,15 +64,15 @@ class TcpEcho : public Check {
     (void)await_frames(wire, tcp.from(client), frames_before + 3, "client frame");
   }
 
-  /// Waits until the server has seen that its clients are gone, but not for ever: whether it closes them is
-  /// not judged.
-  void let_connections_end() {
-    constexpr std::uint32_t half_or_whole = 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT;
-    const auto open = [this] {
-      return std::ranges::any_of(sockets_in(server, SOCK_STREAM, half_or_whole),
-                                 [this](const BoundSocket& one) { return one.local.port() == port; });
-    };
-    for (const auto deadline = Clock::now() + patience; open() && Clock::now() < deadline;)
+  /// Waits until the server's kernel has heard of the end of all these connections, but not for ever: whether
+  /// the server closes them is not judged. Those that are not quite open yet count.
+  void let_end(const std::function<bool(const BoundSocket&)>& these) {
+    constexpr int new_syn_recv =
+        12;  // the kernel's own, for a connection before its handshake's last segment
+    constexpr std::uint32_t open =
+        1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT | 1u << TCP_SYN_RECV | 1u << new_syn_recv;
+    const auto any = [&] { return std::ranges::any_of(sockets_in(server, SOCK_STREAM, open), these); };
+    for (const auto deadline = Clock::now() + patience; any() && Clock::now() < deadline;)
       std::this_thread::sleep_for(5ms);
   }
 
@@ -289,7 +290,9 @@ TEST_F(TcpEcho, client_that_resets_hurts_nobody) {
     TcpPeer rude = connect_client();
     rude.send(random.words(20));
     rude.half_close();
+    const Address gone = rude.local();
     rude.reset();
+    let_end([&](const BoundSocket& one) { return one.peer == gone; });
     program.resume();
   }
   bystander.send("after");
@@ -342,7 +345,7 @@ TEST_F(TcpEcho, failing_accept_does_not_end_the_server) {
   program.expect_running();
   step("the crowd leaves");
   crowd.clear();
-  let_connections_end();
+  let_end([this](const BoundSocket& one) { return one.local.port() == port; });
   likely_mistake("Once descriptors are free again, the server must take clients again.");
   expect_service();
 }
@@ -541,11 +544,7 @@ class ReferenceServer {
   [[nodiscard]] Address address() const { return local_address(listener_.get()); }
 
   /// What it has used so far.
-  [[nodiscard]] std::chrono::nanoseconds processor_time() const {
-    const auto used = processor_time_of(pid_);
-    if (used == 0ns) throw std::runtime_error("read the reference's clock: it is gone");
-    return used;
-  }
+  [[nodiscard]] std::chrono::nanoseconds processor_time() const { return processor_time_of(pid_); }
 
  private:
   void serve() {
@@ -617,9 +616,28 @@ bool make_round_trips(const std::vector<TcpPeer>& peers, std::size_t trips) {
 class TcpEchoAlone : public TcpEcho {};
 
 TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
+  Program& program = start_server();
+
+  // First, for a server that naps may use too much processor time as well, but that is not what to look for.
+  step("100 messages one after another: a quarter of the answers take less than 5 ms");
+  likely_mistake(
+      "The server lets time pass before it answers: a sleep, or a wait with a time limit, in its loop.");
+  const std::vector<TcpPeer> one = connect_many(server, server.at(port), 1);
+  std::vector<std::chrono::nanoseconds> times;
+  for (int i = 0; i < 100; ++i) {
+    const auto begin = Clock::now();
+    expect(make_round_trips(one, 1), "every message comes back", "some did not");
+    times.push_back(Clock::now() - begin);
+  }
+  // The quickest alone says little: it may have met a napping server just as it woke up.
+  std::ranges::sort(times);
+  const auto quick = times[times.size() / 4];
+  expect(quick < 5ms, "answers at once",
+         fmt::format("three quarters of them took {:.1f} ms and longer",
+                     static_cast<double>(quick / 1us) / 1000));
+
   constexpr std::size_t connections = 64, trips = 1000;
   constexpr unsigned attempts = 5;  // what disturbs the machine for a moment does not hit all of them
-  Program& program = start_server();
   std::optional<ReferenceServer> reference;
   {
     const auto inside = server.visit();
@@ -639,29 +657,12 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
     const auto before = program.processor_time(), before_ours = reference->processor_time();
     expect(make_round_trips(theirs, trips), "every message comes back", "some did not");
     const auto used = program.processor_time() - before;
-    expect(make_round_trips(ours, trips), "the reference answers", "it does not");
+    if (!make_round_trips(ours, trips)) throw std::runtime_error("the reference server does not answer");
     least = std::min(least, static_cast<double>(used.count()) /
                                 static_cast<double>((reference->processor_time() - before_ours).count()));
   }
   expect(least <= 2, "at most twice the processor time that the reference uses",
          fmt::format("{:.1f} times as much", least));
-
-  step("100 messages one after another: a quarter of the answers take less than 5 ms");
-  likely_mistake(
-      "The server lets time pass before it answers: a sleep, or a wait with a time limit, in its loop.");
-  const std::vector<TcpPeer> one = connect_many(server, server.at(port), 1);
-  std::vector<std::chrono::nanoseconds> times;
-  for (int i = 0; i < 100; ++i) {
-    const auto begin = Clock::now();
-    expect(make_round_trips(one, 1), "every message comes back", "some did not");
-    times.push_back(Clock::now() - begin);
-  }
-  // The quickest alone says little: it may have met a napping server just as it woke up.
-  std::ranges::sort(times);
-  const auto quick = times[times.size() / 4];
-  expect(quick < 5ms, "answers at once",
-         fmt::format("three quarters of them took {:.1f} ms and longer",
-                     static_cast<double>(quick / 1us) / 1000));
 }
 
 TEST_F(TcpEcho, idle_server_uses_no_processor) {
