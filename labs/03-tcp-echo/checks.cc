@@ -636,7 +636,7 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
          fmt::format("three quarters of them took {:.1f} ms and longer",
                      static_cast<double>(quick / 1us) / 1000));
 
-  constexpr std::size_t connections = 64, trips = 1000;
+  constexpr std::size_t connections = 256, trips = 1000;
   constexpr unsigned attempts = 5;  // what disturbs the machine for a moment does not hit all of them
   std::optional<ReferenceServer> reference;
   {
@@ -651,8 +651,11 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
   likely_mistake(
       "Each round trip costs too much: many small calls for one message, a buffer cleared or copied each "
       "time, or a list of all clients walked for each event.");
+  // A thread for each client costs two to three times as much as one for all, more on a busy machine. What
+  // grows with the number of clients costs fourteen times as much with so many.
+  constexpr double most = 5;
   double least = 1e9;
-  for (unsigned i = 0; i < attempts && least > 2; ++i) {
+  for (unsigned i = 0; i < attempts && least > most; ++i) {
     // Processor time, not time: how long it takes depends on who else wants the processor.
     const auto before = program.processor_time(), before_ours = reference->processor_time();
     expect(make_round_trips(theirs, trips), "every message comes back", "some did not");
@@ -661,7 +664,7 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
     least = std::min(least, static_cast<double>(used.count()) /
                                 static_cast<double>((reference->processor_time() - before_ours).count()));
   }
-  expect(least <= 2, "at most twice the processor time that the reference uses",
+  expect(least <= most, "at most five times the processor time that the reference uses",
          fmt::format("{:.1f} times as much", least));
 }
 
