@@ -59,7 +59,7 @@ RunOfSample run_sample(const std::string& options, const std::string& program = 
 
 TEST(Runner, gives_one_verdict_for_each_check_however_it_ends) {
   const auto [verdicts, status] = run_sample("--only '[!h]*'");  // all but those with a test of their own
-  EXPECT_EQ(verdicts.size(), 9u);
+  EXPECT_EQ(verdicts.size(), 10u);
   EXPECT_EQ(status, 1);
   EXPECT_EQ(verdicts.at("passes").outcome, Outcome::passed);
   EXPECT_EQ(verdicts.at("gives_the_program_files").outcome, Outcome::passed);
@@ -127,6 +127,13 @@ TEST(Runner, a_failure_tells_its_step_what_was_expected_what_came_and_why) {
   // What the program printed is safe to show.
   EXPECT_THAT(verdict.programs.at(0).output,
               AllOf(HasSubstr("\\x1b[31mred"), HasSubstr("\\xff"), Not(HasSubstr("\x1b"))));
+}
+
+TEST(Runner, what_a_program_does_after_the_outcome_is_known_is_not_told) {
+  const Verdict verdict =
+      run_sample("--only fails_before_the_program_ends").verdicts.at("fails_before_the_program_ends");
+  EXPECT_EQ(verdict.outcome, Outcome::failed);
+  EXPECT_EQ(verdict.programs.at(0).end, "still running");
 }
 
 TEST(Runner, nobody_is_waited_for_once_all_programs_have_ended) {

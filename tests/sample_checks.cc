@@ -39,6 +39,17 @@ TEST_F(Sample, fails_an_expectation) {
   program.expect_output("green");
 }
 
+TEST_F(Sample, fails_before_the_program_ends) {
+  struct WayOut {
+    Program& program;
+    ~WayOut() {
+      program.process().close_input();
+      (void)program.process().wait(std::chrono::steady_clock::now() + 8s);
+    }
+  } end_it{run(client, {})};
+  expect(end_it.program.process().exit().has_value(), "the program has ended", "it runs");
+}
+
 TEST_F(Sample, fails_a_plain_assertion) { EXPECT_EQ(1 + 1, 3); }
 
 TEST_F(Sample, meets_trouble_of_the_grader) { throw std::runtime_error("the cable broke"); }

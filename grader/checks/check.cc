@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include "common/error.hh"
 #include "grader/checks/compare.hh"
@@ -74,7 +75,8 @@ Check::Check()
   story_.set_cast({.condition = [this] { return conditions(); },
                    .all_ended = [this] { return all_ended(); },
                    .held_up = [this] { return lateness_.held_up_since({}); },
-                   .starved = [this] { return starved(); }});
+                   .starved = [this] { return starved(); },
+                   .curtain = [this] { fall_curtain(); }});
   running = this;
 }
 
@@ -313,12 +315,20 @@ void Check::expect_time(std::chrono::nanoseconds time, std::chrono::nanoseconds 
       true);
 }
 
-Verdict Check::conclude() {
+/// Where a check ends before its time its connections are closed on the way out, and a program may well die
+/// of that.
+void Check::fall_curtain() {
+  if (std::exchange(curtain_fallen_, true)) return;
   Verdict& verdict = story_.verdict();
   if (verdict.outcome == Outcome::failed) explain_end(verdict, programs_, net, story_);
-  net.stop();  // what programs that are killed leave to their kernel to say is no part of the story
+  net.stop();
   for (const Program& program : programs_) verdict.programs.push_back(program.record());
+}
+
+Verdict Check::conclude() {
+  fall_curtain();
   for (Program& program : programs_) program.process().kill();
+  Verdict& verdict = story_.verdict();
   const CheckSettings& settings = check_settings();
   // Of a check that passed and whose evidence nobody wants, nobody asks what crossed the cable.
   const bool wanted = settings.keep_passed || verdict.outcome != Outcome::passed;

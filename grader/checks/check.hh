@@ -87,8 +87,8 @@ class Check : public testing::Test {
   /// The same, many times over, as one step of the story.
   std::vector<TcpPeer> connect_many(const Host& from, const Address& to, std::size_t count);
 
-  /// Sends, and waits until the programs on `host` have taken it all from their kernel: whoever takes one part
-  /// for the whole has then ended, or closed. If that does not happen, it is not this step's affair.
+  /// Sends, and waits until the programs on `host` have taken it all from their kernel: whoever takes one
+  /// part for the whole has then ended, or closed. If that does not happen, it is not this step's affair.
   void send_and_let_it_be_taken(TcpPeer& peer, const Host& host, const std::string& bytes);
 
   /// Nobody takes a connection there any more (waits for that, as a program needs its time to close).
@@ -140,8 +140,12 @@ class Check : public testing::Test {
   void forbid_overflow();
   Descriptor open_connection(const Address& to);
 
+  /// The outcome is known: how the programs are now is how they are remembered.
+  void fall_curtain();
+
   Story story_;
   Lateness lateness_;
+  bool curtain_fallen_ = false;
   bool raw_sockets_ = false;                  // a program may make its packets itself
   std::deque<Program> programs_;              // references to them are handed out
   std::map<std::string, std::string> given_;  // files that programs could read, by name, for the evidence

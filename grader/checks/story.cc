@@ -36,6 +36,7 @@ void Story::fail(std::string expected, std::string actual) {
   const std::string condition = cast_.condition();
   verdict_.actual = printable(condition.empty() ? actual : actual + "; " + condition, 4000);
   verdict_.cause = mistake_;
+  cast_.curtain();
   throw Failed{};
 }
 
@@ -44,6 +45,7 @@ void Story::cannot_judge(std::string reason, bool worth_retrying) {
   verdict_.step = verdict_.steps.empty() ? "" : verdict_.steps.back().text;
   verdict_.reason = printable(reason, 4000);
   verdict_.worth_retrying = worth_retrying;
+  cast_.curtain();
   throw CannotJudge{};
 }
 

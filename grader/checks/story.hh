@@ -35,6 +35,7 @@ class Story {
     std::function<std::chrono::nanoseconds()> starved = [] {
       return std::chrono::nanoseconds(0);
     };  ///< how long one of them that asked for little has waited for a processor
+    std::function<void()> curtain = [] {};  ///< the outcome is known: what comes now is no part of the story
   };
   /// Names the programs; until then there are none.
   void set_cast(Cast cast) { cast_ = std::move(cast); }
