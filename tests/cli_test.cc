@@ -70,6 +70,7 @@ TEST(CommandLine, trouble_is_one_line_with_status_2) {
   expect_trouble("check 05 --json /nonexistent/x.json",
                  "write /nonexistent/x.json: No such file or directory");
   expect_trouble("check 05 --json /", "write /: Is a directory");
+  expect_trouble("check 05 --evidence /proc/nosuch", "create /proc/nosuch: No such file or directory");
   expect_trouble("prove 05 --json nosuch/x.json", "write nosuch/x.json: No such file or directory");
   expect_trouble("frobnicate", "The following argument was not expected: frobnicate; see ./wirelab --help");
   expect_trouble("check 05 --mistake nosuch", "mistake nosuch: no such mistake in lab 05-unreliable-udp");

@@ -274,10 +274,12 @@ void Check::expect_no_frame(const Segment& segment, const Match& match, std::chr
 }
 
 std::chrono::nanoseconds Check::machine_delay(Clock::time_point since, const Program& program) const {
-  const auto late = lateness_.most_since(since);
+  // What happened then may itself have been late, and what made it so came before it.
+  const auto around = since - 200ms;
+  const auto late = lateness_.most_since(around);
   // A program that keeps a processor busy by itself waits for one all the time; that is its own doing.
   const bool spins = program.processor_time() > (Clock::now() - since) / 2;
-  return (spins ? late : std::max(late, program.process().starved())) + lateness_.held_up_since(since);
+  return (spins ? late : std::max(late, program.process().starved())) + lateness_.held_up_since(around);
 }
 
 void Check::expect_gaps(const std::vector<CapturedFrame>& frames,

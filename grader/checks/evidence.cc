@@ -121,7 +121,6 @@ void collect_frames(Verdict& verdict, const Network& net, const Story& story, bo
 
 void write_evidence(const std::filesystem::path& folder, Verdict& verdict, const Network& net,
                     const std::map<std::string, std::string>& given) {
-  std::filesystem::create_directories(folder.parent_path());
   const TemporaryFolder work(folder.parent_path());
   verdict.evidence = folder.string();
   for (const Segment& segment : net.segments()) {

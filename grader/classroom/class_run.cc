@@ -7,6 +7,7 @@
 
 #include "grader/classroom/digest.hh"
 #include "grader/classroom/feedback.hh"
+#include "grader/program/files.hh"
 
 namespace wirelab {
 namespace {
@@ -190,7 +191,7 @@ LabResult ClassRun::judge(const Lab& lab, const HandedIn& handed, const std::fil
   }
   const Workplace place{work / lab.id(), work / "evidence" / lab.id(),
                         std::filesystem::path("evidence") / work.filename() / lab.id(), out_.cache()};
-  std::filesystem::create_directories(place.folder);
+  make_folder(place.folder);
   try {
     LabResult result = craft_.judge(lab, handed, place);
     out_.demand_space();  // or a full disk would pass for a student's mistake

@@ -46,9 +46,7 @@ bool is_output_folder(const fs::path& folder) {
 
 OutputFolder::OutputFolder(fs::path root, bool resume) : root_(std::move(root)) {
   demand_free(root_, resume);
-  std::error_code error;
-  made_ = fs::create_directories(root_, error);
-  if (error) throw_errno("create", root_.string(), error.value());
+  made_ = make_folder(root_);
   if (made_) fs::permissions(root_, fs::perms::owner_all);  // grades are nobody else's business
   const fs::path path = root_ / marker;
   lock_.reset(must(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666), "create", path.string()));

@@ -98,7 +98,7 @@ void print_diagnostics(Session& session, const LabOutcome& outcome) {
 Build compile(Session& session, const Lab& lab, const std::filesystem::path& sources,
               const std::string& ending) {
   const auto output = session.state() / "programs" / (lab.id() + ending) / lab.program;
-  std::filesystem::create_directories(output.parent_path());
+  make_folder(output.parent_path());
   return build_program(session.toolbox, lab, sources, output, session.cache());
 }
 
@@ -159,7 +159,7 @@ std::filesystem::path evidence_folder(const Session& session, const CheckRequest
   const bool ours = request.evidence.empty();
   const auto folder = ours ? session.evidence(lab) : std::filesystem::absolute(request.evidence) / lab.id();
   if (ours) std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
+  make_folder(folder);
   return folder;
 }
 
@@ -312,6 +312,7 @@ int check_labs(Session& session, const CheckRequest& request) {
   const auto labs = session.labs(request.labs);
   look_through(session, request, labs);
   const OutputFile report(request.json);
+  if (!request.evidence.empty()) make_folder(request.evidence);
   nlohmann::json json = {{"labs", nlohmann::json::array()}};
   Score all;
   for (const Lab* lab : labs) {

@@ -31,8 +31,15 @@ void rename_over(const std::filesystem::path& from, const std::filesystem::path&
 
 }  // namespace
 
+bool make_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(path, error);
+  if (error) throw_errno("create", path.string(), error.value());
+  return made;
+}
+
 TemporaryFolder::TemporaryFolder(const std::filesystem::path& parent) {
-  std::filesystem::create_directories(parent);
+  make_folder(parent);
   std::string name = (parent / "tmp-XXXXXX").string();
   if (!mkdtemp(name.data())) throw_errno("create folder", name);
   path_ = name;

@@ -10,7 +10,7 @@ namespace wirelab {
 /// A new folder inside `parent`, removed with all that is in it when the object ends.
 class TemporaryFolder {
  public:
-  /// `parent` must be there. Throws std::system_error. See mkdtemp(3).
+  /// `parent` is made if it is not there. Throws std::system_error. See mkdtemp(3).
   explicit TemporaryFolder(const std::filesystem::path& parent);
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder&) = delete;
@@ -21,6 +21,10 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+/// Makes the folder, and those it lies in, unless it is there. True when it was not. Throws
+/// std::system_error, `create PATH: Permission denied`.
+bool make_folder(const std::filesystem::path& path);
 
 /// The program of this name that a shell would start, along PATH.
 std::optional<std::filesystem::path> find_along_path(const std::string& name);
