@@ -2,7 +2,7 @@
 
 import shlex
 
-from parts.figure import Figure, at_most, known, left_out
+from parts.figure import at_most, known, left_out
 from parts.meter import median, must, spend
 from parts.workshop import STUDENT_FILES, Compiler, cores
 
@@ -44,7 +44,7 @@ def beside_compiling(shop, lab: str, ours: float) -> list:
         known(f"{lab}: CPU of compiling and linking, with our flags", quick, "s"),
         known("  with plain g++", plain, "s"),
         known("  of grading one submission, checks included", ours, "s"),
-        known("  as a multiple of compiling with our flags", ours / quick, "x"),
+        at_most("  as a multiple of compiling with our flags", ours / quick, 2, "x"),
         at_most("  as a multiple of compiling with plain g++", ours / plain, 2, "x"),
     ]
 
@@ -76,8 +76,7 @@ def written(path, lines: list):
 
 def beside_the_common_way(shop, ours: float) -> list:
     figures = []
-    for name, more, compared in [("the system's GoogleTest", [], known),
-                                 ("GoogleTest built as well", [f"-DGOOGLETEST_SOURCE={GOOGLETEST}"], at_most_a_ninth)]:
+    for name, more in [("the system's GoogleTest", []), ("GoogleTest built as well", [f"-DGOOGLETEST_SOURCE={GOOGLETEST}"])]:
         what = f"03-tcp-echo: the common way, {name}"
         runs = [the_common_way(shop, more) for _ in range(3)]
         if None in runs:
@@ -86,12 +85,8 @@ def beside_the_common_way(shop, ours: float) -> list:
         common = median(sum(run) for run in runs)
         parts = " + ".join(f"{median(run[i] for run in runs):.2f}" for i in range(3))
         figures.append(known(f"{what}: configure, build, test ({parts})", common, "s"))
-        figures.append(compared("  ours as a part of that", ours / common, "x", 3))
+        figures.append(at_most("  ours as a part of that", ours / common, 1 / 9, "x", 3))
     return figures
-
-
-def at_most_a_ninth(what: str, value: float, unit: str, digits: int) -> Figure:
-    return at_most(what, value, 1 / 9, unit, digits)
 
 
 def the_common_way(shop, more: list):
