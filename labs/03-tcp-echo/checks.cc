@@ -67,11 +67,9 @@ class TcpEcho : public Check {
   /// Waits until the server's kernel has heard of the end of all these connections, but not for ever: whether
   /// the server closes them is not judged. Those that are not quite open yet count.
   void let_end(const std::function<bool(const BoundSocket&)>& these) {
-    constexpr int new_syn_recv =
-        12;  // the kernel's own, for a connection before its handshake's last segment
-    constexpr std::uint32_t open =
-        1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT | 1u << TCP_SYN_RECV | 1u << new_syn_recv;
-    const auto any = [&] { return std::ranges::any_of(sockets_in(server, SOCK_STREAM, open), these); };
+    const auto any = [&] {
+      return std::ranges::any_of(sockets_in(server, SOCK_STREAM, ~listen_state), these);
+    };
     for (const auto deadline = Clock::now() + patience; any() && Clock::now() < deadline;)
       std::this_thread::sleep_for(5ms);
   }
