@@ -634,8 +634,8 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
          fmt::format("three quarters of them took {:.1f} ms and longer",
                      static_cast<double>(quick / 1us) / 1000));
 
-  constexpr std::size_t connections = 256, trips = 1000;
-  constexpr unsigned attempts = 5;  // what disturbs the machine for a moment does not hit all of them
+  constexpr std::size_t connections = 256, trips = 1500;
+  constexpr unsigned attempts = 5;  // what disturbs the machine for a while does not hit all of them
   std::optional<ReferenceServer> reference;
   {
     const auto inside = server.visit();
@@ -649,11 +649,14 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
   likely_mistake(
       "Each round trip costs too much: many small calls for one message, a buffer cleared or copied each "
       "time, or a list of all clients walked for each event.");
-  // A thread for each client costs two to three times as much as one for all, more on a busy machine. What
-  // grows with the number of clients costs fourteen times as much with so many.
-  constexpr double most = 5;
+  // A thread for each client is a good design and costs twice as much as one for all; to start the threads
+  // counts no more than the first use of a buffer. What grows with the number of clients costs many times
+  // as much.
+  constexpr double most = 3;
+  for (const auto* peers : {&theirs, &ours}) (void)make_round_trips(*peers, trips);
   double least = 1e9;
   for (unsigned i = 0; i < attempts && least > most; ++i) {
+    std::this_thread::sleep_for(i * 20ms);
     // Processor time, not time: how long it takes depends on who else wants the processor.
     const auto before = program.processor_time(), before_ours = reference->processor_time();
     expect(make_round_trips(theirs, trips), "every message comes back", "some did not");
@@ -662,7 +665,7 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
     least = std::min(least, static_cast<double>(used.count()) /
                                 static_cast<double>((reference->processor_time() - before_ours).count()));
   }
-  expect(least <= most, "at most five times the processor time that the reference uses",
+  expect(least <= most, "at most three times the processor time that the reference uses",
          fmt::format("{:.1f} times as much", least));
 }
 
