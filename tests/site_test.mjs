@@ -8,7 +8,6 @@ import { withBrowser } from "../slides/site/browser.mjs";
 import { Course } from "../slides/site/course.mjs";
 import { measureSlides } from "../slides/site/measure.mjs";
 import { openPackages, pathOf } from "../slides/site/packages.mjs";
-import { eachOf } from "../slides/site/runs.mjs";
 
 const [site, build] = process.argv.slice(2).map((path) => resolve(path));
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
@@ -35,18 +34,27 @@ function claim(sentence, against) {
   if (against.length > 20) console.log(`         and ${against.length - 20} more`);
 }
 
-/** Opens pages of a context, several at a time, and hears what goes wrong. */
+/** Opens pages in the tabs of a context, and hears what goes wrong. */
 async function visit(context, names, trouble, look) {
-  await eachOf(names, tabs, async (name) => {
+  const waiting = [...names];
+  const work = async () => {
     const page = await context.newPage();
+    let name = waiting[0];
     page.on("console", (message) => message.type() === "error" && trouble.push(`${name}: console: ${message.text()}`));
     page.on("pageerror", (error) => trouble.push(`${name}: ${error.message}`));
-    page.on("request", (request) => /^(file|data|blob|about):/.test(request.url()) || trouble.push(`${name}: asks the network for ${request.url()}`));
-    page.on("requestfailed", (request) => trouble.push(`${name}: not found: ${request.url()}`));
-    await page.goto(url(name), { timeout: 120_000 });  // a busy machine is no fault of the page's
-    await look(page, name);
+    page.on("request", (request) => {
+      const asked = new URL(request.url());
+      if (!/^(file|data|blob|about):/.test(asked.href)) trouble.push(`${name}: asks the network for ${asked}`);
+      // Whether the answer came is not asked: the next page may have begun by then.
+      if (asked.protocol === "file:" && !existsSync(fileURLToPath(new URL(asked.pathname, "file://")))) trouble.push(`${name}: not found: ${asked}`);
+    });
+    for (name = waiting.shift(); name; name = waiting.shift()) {
+      await page.goto(url(name), { timeout: 120_000 });  // a busy machine is no fault of the page's
+      await look(page, name);
+    }
     await page.close();
-  });
+  };
+  await Promise.all(Array.from({ length: tabs }, work));
 }
 
 /** What axe-core finds that is serious or critical. It looks at nothing that it would have to fetch. */

@@ -74,7 +74,8 @@ class Program {
   /// What the program and its children that still live have used so far.
   [[nodiscard]] std::chrono::nanoseconds processor_time() const;
 
-  /// For this long the program uses next to no processor time: a twentieth of it at most.
+  /// For this long the program uses next to no processor time, a twentieth of it at most (on a busy machine:
+  /// of what it did not spend waiting for a processor), and makes next to none of the calls watched.
   void expect_idle(std::chrono::nanoseconds time, const std::string& while_what);
 
   /// Repeats `exchange` until faults have struck this call so many times: a call that was already waiting in

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <deque>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 #include <tuple>
 
@@ -53,6 +54,7 @@ struct Running {
   Descriptor pipe;  // its verdict comes here
   std::string said;
   Clock::time_point deadline;
+  std::optional<int> status = {};  ///< as wait(2) told it, once the process has ended
 };
 
 Verdict inconclusive(const Test& test, const std::string& reason, bool worth_retrying = false) {
@@ -140,9 +142,11 @@ bool read_some(Running& one) {
 
 std::string message_from(const Running& one) {
   if (one.said.ends_with('\n')) return one.said;
-  int status = 0;
-  kill(one.pid, SIGKILL);
-  waitpid(one.pid, &status, 0);
+  int status = one.status.value_or(0);
+  if (!one.status) {
+    kill(one.pid, SIGKILL);
+    waitpid(one.pid, &status, 0);
+  }
   const bool late = Clock::now() >= one.deadline;
   return message_of(inconclusive(
       one.test, late ? "the check itself did not come to an end"
@@ -190,7 +194,15 @@ class Schedule {
       const bool over = Clock::now() >= running_[i].deadline;
       if (over || (ready[i].revents != 0 && read_some(running_[i]))) finish(i);
     }
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    reap();
+  }
+
+  /// Collects the dead. Of one that has not said its verdict, how it ended is part of it.
+  void reap() {
+    int status = 0;
+    for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
+      const auto one = std::ranges::find(running_, pid, &Running::pid);
+      if (one != running_.end()) one->status = status;
     }
   }
 

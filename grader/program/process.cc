@@ -114,6 +114,7 @@ void Process::inject(const Fault& fault) {
 
 unsigned Process::struck(Call call) const { return state_->supervisor.faults().struck(call); }
 unsigned Process::made(Call call) const { return state_->supervisor.faults().made(call); }
+const std::vector<Call>& Process::watched() const { return state_->watched; }
 
 std::chrono::nanoseconds Process::starved() const {
   if (exit()) return state_->supervisor.starved();

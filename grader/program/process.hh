@@ -97,6 +97,8 @@ class Process {
   [[nodiscard]] unsigned struck(Call call) const;
   /// How often the program and its children have made this call; only watched calls are counted.
   [[nodiscard]] unsigned made(Call call) const;
+  /// The calls watched: see Launch::watched.
+  [[nodiscard]] const std::vector<Call>& watched() const;
 
   /// Time the program's threads have spent ready to run without a processor, since start: the part of any
   /// delay that is the machine's fault (/proc/PID/task/*/schedstat); of one that has ended, its first

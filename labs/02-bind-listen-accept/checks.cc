@@ -446,6 +446,25 @@ TEST_F(Listener, lack_of_descriptors_does_not_make_the_server_spin) {
          fmt::format("{:.0f} in {:.1f} s", made, seconds));
   program.expect_idle(300ms, "accept finds no free descriptor");
   program.expect_running();
+
+  likely_mistake(
+      "Nobody tells the server when a descriptor has become free. For as long as it waits before it tries "
+      "again, all its clients wait too: a second at most.");
+  step("from one try to the next: a second at most");
+  const auto next_try = [&] {
+    const unsigned before = program.process().made(Call::accept);
+    (void)eventually([&] { return program.process().made(Call::accept) > before; });
+    return Clock::now();
+  };
+  auto shortest = std::chrono::nanoseconds::max();  // a busy machine makes it longer, never shorter
+  auto last = next_try();
+  for (int tries = 0; tries < 3 && shortest > 1s; ++tries) {
+    const auto now = next_try();
+    shortest = std::min<std::chrono::nanoseconds>(shortest, now - last);
+    last = now;
+  }
+  expect(shortest <= 1100ms, "the next call of accept after a second at most",
+         fmt::format("{:.1f} s passed", std::chrono::duration<double>(shortest).count()));
 }
 
 TEST_F(Listener, backlog_asked_for_is_the_one_in_force) {

@@ -650,10 +650,10 @@ TEST_F(TcpEchoAlone, echo_rate_is_near_the_reference) {
       "Each round trip costs too much: many small calls for one message, a buffer cleared or copied each "
       "time, or a list of all clients walked for each event.");
   // A thread for each client is a good design and costs twice as much as one for all; to start the threads
-  // counts no more than the first use of a buffer. What grows with the number of clients costs many times
-  // as much.
+  // counts no more than the first use of a buffer: each connection has made a trip before. What grows with
+  // the number of clients costs many times as much.
   constexpr double most = 3;
-  for (const auto* peers : {&theirs, &ours}) (void)make_round_trips(*peers, trips);
+  for (const auto* peers : {&theirs, &ours}) (void)make_round_trips(*peers, connections);
   double least = 1e9;
   for (unsigned i = 0; i < attempts && least > most; ++i) {
     std::this_thread::sleep_for(i * 20ms);

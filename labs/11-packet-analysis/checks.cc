@@ -842,6 +842,7 @@ TEST_F(PacketAnalysis, capture_may_begin_in_the_middle) {
   const auto handshake = static_cast<std::ptrdiff_t>(random.number(4, 6));
   capture.erase(capture.begin(), capture.begin() + handshake);
   converse(capture).server(SYN | ACK).client(ACK).client(PSH | ACK, random.bytes(111)).server(ACK);
+  converse(capture).client(SYN).client(ACK).client(PSH | ACK, random.bytes(77)).server(ACK);
   const auto truth = Truth::of(capture);
   likely_mistake(
       "Without a SYN, whoever speaks first in the file counts as the client; with the server's SYN with ACK "
@@ -857,7 +858,8 @@ TEST_F(PacketAnalysis, capture_may_begin_in_the_middle) {
   }
   likely_mistake(
       "Without a SYN the first number of a side that the file tells, be it a sequence number of its own or an "
-      "acknowledgment of the other side's, counts as 1.");
+      "acknowledgment of the other side's, counts as 1. Without the flag ACK there is no acknowledgment, "
+      "whatever stands in that field.");
   for (std::size_t i = 0; i < truth.size(); ++i) expect_segments(report, i, truth[i], numbers);
   expect_bytes(report, truth);
 }
