@@ -545,6 +545,7 @@ TEST_F(Listener, client_that_does_nothing_keeps_nobody_waiting) {
 
   program.pause();
   const TcpPeer lost = connect_client();
+  expect_all_in_queue(1);
   step("the cable of that client is cut: nothing comes from it or reaches it any more");
   wire.rule(drop(tcp.from_port(lost.local().port()) || tcp.to_port(lost.local().port())));
   program.resume();
