@@ -15,11 +15,6 @@ constexpr std::chrono::milliseconds worth_noting{1};
 constexpr std::chrono::milliseconds between_looks{50};
 constexpr int rest = 50;  // times as long as a look has taken: a program may have a thousand children
 
-bool anybody_is_held_up() {
-  return std::ranges::any_of(family_of(getpid()),
-                             [](pid_t pid) { return std::ranges::any_of(threads_of(pid), is_held_up); });
-}
-
 }  // namespace
 
 Lateness::Lateness() : thread_([this] { run(); }) {}
@@ -49,7 +44,7 @@ void Lateness::run() {
 
 void Lateness::look_at_kernel() {
   const auto begin = Clock::now();
-  const bool was_held_up = std::exchange(held_up_, anybody_is_held_up());
+  const bool was_held_up = std::exchange(held_up_, family_is_held_up(getpid()));
   const auto end = Clock::now();
   if (was_held_up && held_up_) {
     const std::lock_guard lock(mutex_);

@@ -13,9 +13,10 @@ namespace wirelab {
 /// by as well.
 ///
 /// Now and then it also looks whether the kernel holds up any thread of this process or of those that it has
-/// started, the sandboxes and the programs in them (is_held_up). The kernel has locks for the whole machine:
-/// above all that of interfaces and addresses (rtnl), without which no name is resolved and no network begins
-/// or ends. On a machine where much of that goes on at once, it was seen to be waited for for ten seconds.
+/// started, the sandboxes and the programs in them (family_is_held_up). The kernel has locks for the whole
+/// machine: above all that of interfaces and addresses (rtnl), without which no name is resolved and no
+/// network begins or ends. On a machine where much of that goes on at once, it was seen to be waited for for
+/// ten seconds.
 class Lateness {
  public:
   /// Of all times here.

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <utility>
@@ -119,9 +118,9 @@ const std::vector<Call>& Process::watched() const { return state_->watched; }
 std::chrono::nanoseconds Process::starved() const {
   if (exit()) return state_->supervisor.starved();
   std::uint64_t sum = 0;
-  for (const std::filesystem::path& thread : threads_of(pid())) {
+  for (const std::string& thread : threads_of(pid())) {
     std::uint64_t running = 0, waiting = 0;
-    std::ifstream(thread / "schedstat") >> running >> waiting;
+    std::ifstream(thread + "/schedstat") >> running >> waiting;
     sum += waiting;
   }
   return std::chrono::nanoseconds(sum);

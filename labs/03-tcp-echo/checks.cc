@@ -85,7 +85,7 @@ class TcpEcho : public Check {
 /// microseconds.
 class TcpEchoBulk : public TcpEcho {
  protected:
-  TcpEchoBulk() : TcpEcho(9000) {}
+  TcpEchoBulk() : TcpEcho(32000) {}
 };
 
 TEST_F(TcpEcho, bytes_come_back_unchanged) {

@@ -11,17 +11,22 @@ namespace wirelab::launcher {
 /// kernel with the stop signal waiting for their return.
 bool everyone_stands_still();
 
-/// Says when the processes together hold more memory than they may.
+/// Says when the program and its children together hold more memory than they may.
 class MemoryWatch {
  public:
   /// `limit` in bytes.
-  explicit MemoryWatch(std::uint64_t limit) : limit_(limit) {}
+  MemoryWatch(pid_t program, std::uint64_t limit) : program_(program), limit_(limit) {}
 
   /// Resident bytes over the limit? Memory shared between processes counts once.
   bool over();
 
  private:
   using Clock = std::chrono::steady_clock;
+  bool may_have_grown();
+
+  pid_t program_;
+  std::chrono::nanoseconds used_{-1};  // processor time of the program at the last look
+  bool alone_ = false;                 // there was no other process then
   std::uint64_t limit_;
   Clock::time_point next_exact_{};
 };

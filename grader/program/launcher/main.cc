@@ -71,7 +71,7 @@ bool receive_orders(Assignment& assignment) {
 /// The program and its children, from the outside.
 class Ward {
  public:
-  Ward(pid_t program, std::uint64_t memory) : program_(program), memory_(memory) {}
+  Ward(pid_t program, std::uint64_t memory) : program_(program), memory_(program, memory) {}
 
   /// How often to `look_after` it.
   [[nodiscard]] milliseconds interval() const { return milliseconds(stopping_ ? 1 : 50); }
