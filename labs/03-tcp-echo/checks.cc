@@ -13,6 +13,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <thread>
@@ -62,6 +63,31 @@ class TcpEcho : public Check {
     likely_mistake(
         "What the client prints must have been to the server and back. This did not cross the cable.");
     (void)await_frames(wire, tcp.from(client), frames_before + 3, "client frame");
+  }
+
+  /// Clients, until one waits in the server's queue because the server can have no more than so many files
+  /// open. A server that forks has room for all.
+  std::vector<TcpPeer> connect_until_one_waits(const Program& program, std::size_t files) {
+    const auto waiting = [&] {
+      return std::ranges::any_of(sockets_in(server, SOCK_STREAM, listen_state), [&](const BoundSocket& one) {
+        return one.local.port() == port && one.receive_queue > 0;
+      });
+    };
+    const std::string opened = fmt::format("/proc/{}/fd", program.process().pid());
+    const auto full = [&] {
+      std::error_code gone;
+      std::filesystem::directory_iterator entries(opened, gone);
+      return static_cast<std::size_t>(std::distance(begin(entries), end(entries))) >= files;
+    };
+    std::vector<TcpPeer> crowd = connect_many(client, server.at(port), files / 2);
+    while (crowd.size() < files + 10) {
+      crowd.push_back(connect_client());
+      // Where it is not full a client waits for a moment only.
+      const auto deadline = Clock::now() + patience;
+      while (waiting() && !full() && Clock::now() < deadline) std::this_thread::sleep_for(2ms);
+      if (waiting()) break;
+    }
+    return crowd;
   }
 
   /// Waits until the server's kernel has heard of the end of all these connections, but not for ever: whether
@@ -154,7 +180,7 @@ TEST_F(TcpEcho, borders_between_segments_do_not_matter) {
 }
 
 TEST_F(TcpEcho, server_loses_nothing_to_short_calls_and_interruptions) {
-  Program& program = start_server({.watched = {Call::receive, Call::send}});
+  Program& program = start_server({.watched = {Call::receive, Call::send, Call::wait}});
   TcpPeer peer = connect_client();
   const std::string bytes = random.bytes(random.number(1500, 2500));
 
@@ -178,6 +204,12 @@ TEST_F(TcpEcho, server_loses_nothing_to_short_calls_and_interruptions) {
       "nor an error of the connection.");
   program.inject(interrupt(Call::receive));
   program.repeat_until_struck(Call::receive, 21, [&] { peer.expect_echo(bytes); });
+
+  likely_mistake(
+      "A poll, select or epoll_wait that a signal interrupted (EINTR) has nothing to tell: call it again.");
+  program.inject(interrupt(Call::wait));  // a server with a thread for each client has no such call
+  for (int i = 0; i < 3; ++i) peer.expect_echo(bytes);
+  program.expect_running();
 }
 
 TEST_F(TcpEcho, client_loses_nothing_to_short_calls_and_interruptions) {
@@ -304,6 +336,22 @@ TEST_F(TcpEcho, client_that_resets_hurts_nobody) {
   bystander.expect_receive("and again");
   expect_service();
   program.expect_running();
+
+  likely_mistake(
+      "When a client breaks off while the server waits for its next word, recv fails with ECONNRESET: the end "
+      "of that connection, and of no other.");
+  {
+    TcpPeer silent = connect_client(), rude = connect_client();
+    rude.send("and gone");
+    rude.expect_receive("and gone");
+    rude.reset();
+    silent.reset();
+  }
+  let_end([this](const BoundSocket& one) { return one.local.port() == port; });
+  bystander.send("once more");
+  bystander.expect_receive("once more");
+  expect_service();
+  program.expect_running();
 }
 
 TEST_F(TcpEcho, client_that_vanishes_hurts_nobody) {
@@ -337,14 +385,18 @@ TEST_F(TcpEcho, failing_accept_does_not_end_the_server) {
   likely_mistake(
       "With no descriptor left (EMFILE) accept fails at once, while the client still waits: calling it again "
       "immediately fails again, round and round. Wait a little, or until a connection has ended.");
-  std::vector<TcpPeer> crowd = connect_many(client, server.at(port), room + 10);
-  std::this_thread::sleep_for(100ms);  // time to take those it can take
+  std::vector<TcpPeer> crowd = connect_until_one_waits(program, room);
   program.expect_idle(300ms, "more clients wait than it has descriptors for");
   program.expect_running();
-  step("the crowd leaves");
+  step("the crowd leaves, but for the last one");
+  TcpPeer last = std::move(crowd.back());
   crowd.clear();
-  let_end([this](const BoundSocket& one) { return one.local.port() == port; });
-  likely_mistake("Once descriptors are free again, the server must take clients again.");
+  let_end([&](const BoundSocket& one) { return one.local.port() == port && one.peer != last.local(); });
+  likely_mistake(
+      "Once descriptors are free again, the server must take clients again, first of all those who wait.");
+  const std::string text = random.words(3);
+  last.send(text);
+  last.expect_receive(text);
   expect_service();
 }
 

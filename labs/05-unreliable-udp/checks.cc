@@ -215,7 +215,7 @@ TEST_F(UnreliableUdp, drop_rate_is_the_one_asked_for) {
 
 TEST_F(UnreliableUdp, same_seed_drops_the_same_requests) {
   constexpr std::size_t count = 64;
-  const std::uint64_t seed = random.number(1, 1000000);
+  const std::uint64_t seed = random.number(1ull << 31, (1ull << 32) - 1);
   const auto pattern = [&](const std::vector<std::string>& options, std::uint16_t at,
                            bool otherwise = false) {
     start_server(options, at);
@@ -245,8 +245,9 @@ TEST_F(UnreliableUdp, same_seed_drops_the_same_requests) {
     expect(false, "with the same seed the n-th request has the same fate: " + first,
            "other requests, from two clients: " + otherwise);
   }
-  likely_mistake("Another seed must give other numbers: the seed that was given is not used.");
-  const std::string other = pattern(with(seed + 1), port_at(4));
+  likely_mistake(
+      "Another seed must give other numbers: the seed that was given is not used, or not all 32 bits of it.");
+  const std::string other = pattern(with(seed - 256), port_at(4));
   expect(other != first, "with another seed other requests are answered", "exactly the same are: " + other);
   likely_mistake(
       "Without options the server drops half of the requests, other ones in every run: a seed that nobody "
@@ -324,6 +325,16 @@ TEST_F(UnreliableUdp, server_survives_what_cannot_be_answered) {
   program.repeat_until_struck(Call::receive, 1, [&] { expect_service(10); });
   expect_service(11);
   program.expect_running();
+
+  likely_mistake(
+      "An operation that fails must end the program with status 1 and one line on standard error that says which "
+      "operation, on which address, and why (strerror of errno, taken before any other call can change it).");
+  const Address taken = server.at(static_cast<std::uint16_t>(port + 1));
+  const UdpPeer holder(story(), server, taken.port());
+  Program& second =
+      run(server, {"server", server.at(0).host(), "-p", std::to_string(taken.port()), "--drop", "0"});
+  second.expect_exit(1);
+  second.expect_error({"bind", taken.to_string(), "in use"});
 }
 
 // ---- the client
@@ -348,7 +359,13 @@ TEST_F(UnreliableUdp, client_prints_the_answer_and_asks_no_more) {
   likely_mistake("The client goes on asking although it has its answer: leave the loop once it came.");
   step("on the cable: no request after the answer");
   const auto answered = wire.frames(answer).front().arrived.value();
-  for (const CapturedFrame& one : wire.frames(request)) {
+  const auto requests = wire.frames(request);
+  for (std::size_t i = 1; i < requests.size(); ++i) {
+    if (requests[i].time < answered) continue;
+    expect(requests[i].time - requests[i - 1].time > 90ms, "no request after the answer",
+           "one left after it, and before the client's patience could be over");
+  }
+  for (const CapturedFrame& one : requests) {
     // A request that leaves in the same moment as the answer comes is nobody's mistake.
     expect_time(one.time - answered, -patience, 20ms, machine_delay(answered, program),
                 "no request after the answer",
@@ -376,8 +393,9 @@ TEST_F(UnreliableUdp, any_datagram_may_be_the_answer) {
   first->expect_output("\n");
   likely_mistake(
       "Of a long answer only the beginning was printed. What does not fit into the buffer that recv is given "
-      "is thrown away, and a datagram may hold 65,507 bytes.");
-  const std::string text = random.words(1500);
+      "is thrown away, and a datagram may hold 65,507 bytes. A byte 0 in it ends nothing, although C's strings "
+      "end there.");
+  const std::string text = random.words(750) + '\0' + random.words(750);
   auto [second, second_from] = ask(message);
   peer.send(text, second_from);
   second->expect_exit(0);
