@@ -347,7 +347,7 @@ TEST_F(TcpEcho, client_that_resets_hurts_nobody) {
     rude.reset();
     silent.reset();
   }
-  let_end([this](const BoundSocket& one) { return one.local.port() == port; });
+  let_end([&](const BoundSocket& one) { return one.local.port() == port && one.peer != bystander.local(); });
   bystander.send("once more");
   bystander.expect_receive("once more");
   expect_service();
